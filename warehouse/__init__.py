@@ -1,0 +1,1 @@
+"""The database itself: connection, migrations, roles, ledger, build and publication. Imports nothing of Koshi's above it."""

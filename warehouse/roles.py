@@ -1,0 +1,60 @@
+"""The roles of the warehouse, ensured idempotently: they belong to the cluster, so no migration of one database makes them."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import sql
+
+from warehouse.connection import READER, Connection, reader_password
+
+GROUPS = {
+    "koshi_owner": "owns raw, meta and quality, and runs the migrations",
+    "koshi_loader": "writes raw and the ledger",
+    "koshi_transformer": "owns core_*, pub_* and the views of bi",
+}
+STATEMENT_TIMEOUT = "60s"
+
+
+def ensure_roles(connection: Connection) -> None:
+    """Creates or mends the roles and their rights on this database and its schemas.
+
+    `bi_reader` sees only `bi`, reads only, and is cut off after a minute. Safe to run again, and by two runs at once.
+    """
+    connection.execute("select pg_advisory_xact_lock(hashtext('koshi roles'))")
+    for role, remark in GROUPS.items():
+        _create(connection, role, "nologin")
+        connection.execute(sql.SQL("comment on role {} is {}").format(sql.Identifier(role), sql.Literal(remark)))
+        # PostgreSQL 16 and later ask a creator to be a member before SET ROLE
+        connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(role)))
+    _create(connection, READER, "login")
+    _reader(connection)
+    database = connection.info.dbname
+    connection.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(database)))
+    connection.execute(sql.SQL("grant connect on database {} to {}").format(sql.Identifier(database), sql.Identifier(READER)))
+    connection.execute(
+        sql.SQL("grant connect, create, temporary on database {} to koshi_owner, koshi_transformer").format(sql.Identifier(database))
+    )
+    connection.execute("revoke all on schema public from public")
+    connection.commit()
+
+
+def _create(connection: Connection, role: str, login: str) -> None:
+    if connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone():
+        return
+    try:
+        with connection.transaction():
+            connection.execute(sql.SQL("create role {} " + login).format(sql.Identifier(role)))
+    except psycopg.errors.DuplicateObject:
+        return  # another database of the same cluster made it between the look and the deed
+
+
+def _reader(connection: Connection) -> None:
+    name = sql.Identifier(READER)
+    if password := reader_password():
+        connection.execute(sql.SQL("alter role {} with login password {}").format(name, sql.Literal(password)))
+    for setting, value in (
+        ("default_transaction_read_only", "on"),
+        ("statement_timeout", STATEMENT_TIMEOUT),
+        ("search_path", "bi"),
+    ):
+        connection.execute(sql.SQL("alter role {} set {} = {}").format(name, sql.Identifier(setting), sql.Literal(value)))
