@@ -66,7 +66,7 @@ create table meta.release (
     held_in_candidate bigint,
     recorded_at timestamptz not null default now()
 );
-create index release_slice on meta.release (dataset, slice, rank);
+create index release_slice on meta.release (source, dataset, slice, rank);
 comment on table meta.release is 'One delivery of one slice, its rank among the releases of that slice, and its state.';
 
 create table meta.release_snapshot (
@@ -143,7 +143,8 @@ select
         select b.release_key
         from meta.release as b
         where
-            b.dataset = r.dataset
+            b.source = r.source
+            and b.dataset = r.dataset
             and b.slice = r.slice
             and b.state in ('accepted', 'held', 'published', 'superseded')
             and (b.rank, b.release_key) < (r.rank, r.release_key)

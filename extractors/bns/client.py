@@ -1,0 +1,41 @@
+"""Requests to the bureau: Taldau's tree of an index, and the dynamic tables of stat.gov.kz (dossier sections 2 and 3)."""
+
+from __future__ import annotations
+
+from extractors.archive import Request, Snapshot
+from extractors.http import Transport
+from extractors.source import Dataset, Source, SourceError
+
+
+def fetch(source: Source, dataset: Dataset, transport: Transport) -> list[Snapshot]:
+    """The snapshots of one delivery of the dataset, in the order of `requests`."""
+    return [transport.ask(request) for request in requests(source, dataset)]
+
+
+def requests(source: Source, dataset: Dataset) -> list[Request]:
+    """What must be asked for the dataset. Raises `SourceError` for an interface that the bureau does not have."""
+    interface = dataset.request["interface"]
+    if interface == "taldau_tree":
+        return [_tree(source, dataset)]
+    if interface == "workbook":
+        return [Request("GET", f"{source.base_urls['stat']}/api/iblock/element/{dataset.request['element_id']}/file/ru/")]
+    raise SourceError(f"bns: unknown interface {interface!r}; known are taldau_tree and workbook")
+
+
+def _tree(source: Source, dataset: Dataset) -> Request:
+    """The root row of an index: an empty `p_parent_id` asks for the republic alone, all periods at once (captured 2026)."""
+    wanted = dataset.request
+    form = (
+        ("p_parent_id", ""),
+        ("p_index_id", wanted["index_id"]),
+        ("p_keyword", ""),
+        ("p_period_id", wanted["period_type"]),
+        ("p_measure_id", wanted["measure_id"]),
+        ("p_term_id", wanted["terms"][0]),
+        ("p_terms", ",".join(wanted["terms"])),
+        ("p_dicIds", ",".join(wanted["dictionaries"])),
+        ("idx", "0"),
+        ("filter", '[{"property":null,"value":null}]'),
+        ("id", ""),
+    )
+    return Request("POST", f"{source.base_urls['taldau']}/ru/NewIndex/GetIndexTreeData", form=form)

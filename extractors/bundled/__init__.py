@@ -1,0 +1,1 @@
+"""The bundled archive and the generators that wrote it."""

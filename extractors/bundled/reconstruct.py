@@ -1,0 +1,35 @@
+"""Writes the bundled archive: answers in the interfaces' own wire shape, made from figures at hand.
+
+    python -m extractors.bundled.reconstruct INPUT_FOLDER [--archive FOLDER]
+
+`INPUT_FOLDER` holds the files described in docs/data.md, one folder an agency. What is written carries figures and codes only,
+says `capture: reconstructed`, and names source, licence and attribution. Writing it again gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from extractors.archive import Archive
+from warehouse.profile import BUNDLED_ARCHIVE
+
+AGENCIES = ("bns",)
+
+
+def main(
+    inputs: Annotated[Path, typer.Argument(help="Folder with the agencies' files.", exists=True, file_okay=False)],
+    archive: Annotated[str, typer.Option(help="Folder or fsspec URL of the archive to write.")] = str(BUNDLED_ARCHIVE),
+) -> None:
+    """Writes every reconstructed answer into the archive."""
+    target = Archive(archive)
+    for agency in AGENCIES:
+        count = importlib.import_module(f"extractors.bundled.{agency}").write(inputs / agency, target)
+        typer.echo(f"{agency}: {count} answers")
+
+
+if __name__ == "__main__":
+    typer.run(main)

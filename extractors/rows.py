@@ -1,0 +1,43 @@
+"""What a `parse.py` returns: rows of text in slices, exactly as sourced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+# its address in the answer, then the values of the raw table's columns; empty text and null both land as NULL
+Row = tuple[str | None, ...]
+WHOLE = "whole"
+UNREADABLE = "unreadable"
+
+
+class ContractError(ValueError):
+    """An answer that is not what its source's parser knows. `position` is a JSON pointer, cell, line or byte."""
+
+    def __init__(self, position: str, expected: str, found: str) -> None:
+        self.position, self.expected, self.found = position, expected, found
+        super().__init__(f"at {position}: expected {expected}, found {found}")
+
+
+@dataclass
+class Parsed:
+    """Rows of one delivery, by slice. `columns` are those of the raw table; a row is its address followed by their values.
+
+    The rows of a slice may be a list, or for a large answer something that is read as it is iterated.
+    `edition` is the agency's own label of the vintage inside the bytes (an ISO date or a version), empty if it states none;
+    `out_of_scope` counts what was delivered and is declared as not taken; `reported` is the count that the source itself gives.
+    """
+
+    columns: tuple[str, ...]
+    slices: dict[str, Iterable[Row]] = field(default_factory=dict)
+    edition: str = ""
+    out_of_scope: int = 0
+    reported: int | None = None
+
+
+def by_slice(rows: Iterable[tuple[str, Row]]) -> dict[str, Iterable[Row]]:
+    """The rows under the names of their slices, in the order of the answer."""
+    slices: dict[str, list[Row]] = {}
+    for name, row in rows:
+        slices.setdefault(name, []).append(row)
+    return dict(slices)

@@ -1,0 +1,88 @@
+"""Sources and datasets as their `source.yml` declares them, typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from warehouse.profile import ROOT
+
+Capture = Literal["live", "recorded", "reconstructed", "transcribed"]
+
+
+class SourceError(RuntimeError):
+    """A `source.yml` that cannot be used; the message names file and field."""
+
+
+class Declared(BaseModel):
+    """Base of everything read from `source.yml`: an unknown field is an error, nothing changes after reading."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Labels(Declared):
+    """A name in the three languages of the warehouse."""
+
+    kk: str
+    ru: str
+    en: str
+
+
+class HttpPolicy(Declared):
+    """How politely and how patiently an agency is asked."""
+
+    min_interval_seconds: float = Field(default=2.0, ge=0)
+    connect_timeout_seconds: float = Field(default=10, gt=0)
+    read_timeout_seconds: float = Field(default=60, gt=0)
+    tries: int = Field(default=3, ge=1)
+    max_bytes: int = Field(default=50_000_000, gt=0)
+
+
+class Dataset(Declared):
+    """One thing a source publishes. `request` holds the agency's own parameters, read by the source's client and parser."""
+
+    title: Labels
+    shape: str = Field(pattern=r"^[a-z_]+$", description="the raw table")
+    slices: str = Field(description="what one slice is, in words")
+    request: dict[str, Any]
+    quarantine_max_share: float = Field(default=0.0, ge=0, le=1, description="share of rows above which gate 1 rejects the release")
+    out_of_scope: str = Field(default="", description="what the agency delivers and we do not take: counted, not absorbed")
+    only_transcribed: bool = Field(default=False, description="the only form is a declared transcription, so live takes it too")
+
+
+class Source(Declared):
+    """An agency's interface."""
+
+    code: str
+    name: Labels
+    base_urls: dict[str, str]
+    licence: str
+    terms_url: str
+    attribution: str
+    http: HttpPolicy = HttpPolicy()
+    datasets: dict[str, Dataset]
+
+    def dataset(self, name: str) -> Dataset:
+        """The dataset called `name`. Raises `SourceError` naming those there are."""
+        if name not in self.datasets:
+            raise SourceError(f"source {self.code} has no dataset {name!r}; declared are: {', '.join(sorted(self.datasets))}")
+        return self.datasets[name]
+
+
+def load_source(code: str, folder: Path | None = None) -> Source:
+    """The source declared in `extractors/<code>/source.yml`. Raises `SourceError` with file and field."""
+    file = (folder or ROOT / "extractors") / code / "source.yml"
+    try:
+        return Source.model_validate({"code": code, **yaml.safe_load(file.read_text("utf-8"))})
+    except FileNotFoundError:
+        raise SourceError(f"no source {code!r}: {file} does not exist") from None
+    except (ValidationError, yaml.YAMLError) as error:
+        raise SourceError(f"{file}: {error}") from error
+
+
+def source_codes(folder: Path | None = None) -> list[str]:
+    """The codes of all declared sources, sorted."""
+    return sorted(file.parent.name for file in (folder or ROOT / "extractors").glob("*/source.yml"))

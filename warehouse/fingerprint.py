@@ -1,0 +1,47 @@
+"""Fingerprints of the code that makes numbers: changed code makes new facts beside the old ones, never over them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from warehouse.profile import ROOT
+
+# What gate verdicts and publications depend on …
+CODE = ("dbt", "extractors", "expectations")
+# … and what core facts depend on.
+CORE = ("dbt/dbt_project.yml", "dbt/macros", "dbt/seeds", "dbt/staging", "dbt/core")
+SUFFIXES = {".py", ".sql", ".yml", ".csv"}
+# made by dbt, or data rather than code
+LEFT_OUT = {"target", "logs", "bundled", "__pycache__"}
+
+
+@cache
+def code_fingerprint() -> str:
+    """12 hexadecimal digits over everything that a gate's verdict or a publication depends on."""
+    return _fingerprint(ROOT, CODE)
+
+
+@cache
+def core_fingerprint() -> str:
+    """12 hexadecimal digits over the code and seeds of staging and core."""
+    return _fingerprint(ROOT, CORE)
+
+
+def core_schema() -> str:
+    """The schema that this code's seeds, staging views and core facts live in."""
+    return f"core_{core_fingerprint()}"
+
+
+def _fingerprint(root: Path, parts: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        path = root / part
+        files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)
+        for file in files:
+            name = file.relative_to(root)
+            if LEFT_OUT.isdisjoint(name.parts):
+                digest.update(f"{name}\n".encode() + hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:12]
