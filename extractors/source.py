@@ -63,7 +63,13 @@ class Source(Declared):
     terms_url: str
     attribution: str
     http: HttpPolicy = HttpPolicy()
+    schedule: str = Field(default="0 7 * * *", description="when to ask, as cron in Almaty's time")
     datasets: dict[str, Dataset]
+
+    @property
+    def asset(self) -> str:
+        """The name of the Airflow asset that changes when a release of this source was accepted."""
+        return f"koshi_{self.code}"
 
     def dataset(self, name: str) -> Dataset:
         """The dataset called `name`. Raises `SourceError` naming those there are."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 STEPS = (
@@ -35,6 +35,12 @@ STEPS = (
 )
 
 _seconds: dict[str, float] = {}
+_listeners: list[Callable[[str], None]] = []
+
+
+def listen(callback: Callable[[str], None]) -> None:
+    """`callback` hears the name of every step that begins in this process: for progress."""
+    _listeners.append(callback)
 
 
 @contextmanager
@@ -47,6 +53,8 @@ def step(name: str) -> Iterator[None]:
     if name not in STEPS:
         raise KeyError(f"step {name!r} is not in warehouse.steps.STEPS")
     _die_if_asked(name)
+    for listener in _listeners:
+        listener(name)
     begun = time.monotonic()
     try:
         yield

@@ -1,0 +1,1 @@
+{{ dimension_members(ref('age_group'), 'age_group', 'age_group', ['age_min', 'age_max', 'has_variable_bounds']) }}

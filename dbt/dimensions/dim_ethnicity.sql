@@ -1,0 +1,1 @@
+{{ dimension_members(ref('ethnicity'), 'ethnicity', 'ethnicity') }}

@@ -1,0 +1,45 @@
+with observed as (
+    select
+        periods.period_kind,
+        periods.period_start_date,
+        periods.period_end_date
+    from {{ ref('int_period__list') }} as periods
+    inner join {{ ref('dim_release') }} as releases on periods.release_key = releases.release_key
+),
+
+ranges as (
+    select
+        'range'::text as period_kind,
+        make_date(start_year, 1, 1) as period_start_date,
+        make_date(end_year, 12, 31) as period_end_date
+    from {{ ref('period_range') }}
+),
+
+members as (
+    select
+        period_kind,
+        period_start_date,
+        period_end_date
+    from observed
+    union
+    select
+        period_kind,
+        period_start_date,
+        period_end_date
+    from ranges
+)
+
+select
+    {{ period_key('period_kind', 'period_start_date', 'period_end_date') }} as period_key,
+    period_kind,
+    period_start_date,
+    period_end_date,
+    -- a range belongs to no single year
+    case when period_kind <> 'range' then extract(year from period_end_date)::int end as year,
+    case period_kind
+        when 'year' then to_char(period_end_date, 'YYYY')
+        when 'instant' then to_char(period_end_date, 'YYYY-MM-DD')
+        when 'range' then to_char(period_start_date, 'YYYY') || '–' || to_char(period_end_date, 'YYYY')
+        else to_char(period_start_date, 'YYYY-MM-DD') || '/' || to_char(period_end_date, 'YYYY-MM-DD')
+    end as period_label
+from members

@@ -1,0 +1,1 @@
+{{ dimension_members(ref('sex'), 'sex', 'sex') }}

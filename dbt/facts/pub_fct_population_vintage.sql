@@ -1,0 +1,56 @@
+{{ config(materialized='view', alias='fct_population_vintage') }}
+
+with fact as (
+    select
+        release_key,
+        cube_key,
+        series_key,
+        snapshot_key,
+        source_row,
+        area_key,
+        period_key,
+        sex_key,
+        age_group_key,
+        ethnicity_key,
+        locality_key,
+        value,
+        obs_status,
+        value_missing_reason,
+        is_break,
+        break_kind,
+        is_provisional,
+        capture,
+        derivation
+    from {{ ref('fct_population') }}
+),
+
+releases as (
+    select
+        release_key,
+        is_current
+    from {{ ref('dim_release') }}
+)
+
+select
+    fact.release_key,
+    fact.cube_key,
+    fact.series_key,
+    fact.snapshot_key,
+    fact.source_row,
+    fact.area_key,
+    fact.period_key,
+    fact.sex_key,
+    fact.age_group_key,
+    fact.ethnicity_key,
+    fact.locality_key,
+    fact.value,
+    fact.obs_status,
+    fact.value_missing_reason,
+    fact.is_break,
+    fact.break_kind,
+    fact.is_provisional,
+    fact.capture,
+    fact.derivation,
+    releases.is_current
+from fact
+inner join releases on fact.release_key = releases.release_key

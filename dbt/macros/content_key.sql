@@ -1,0 +1,18 @@
+{% macro content_key(parts) -%}
+    {#- The first 8 bytes of the sha256 of the parts joined by '|', as a signed bigint: the same number as
+        warehouse.keys.content_key. Joined by || and not by concat_ws, so that a missing part makes the key null
+        and the contract refuses the row, where concat_ws would quietly leave the part out. -#}
+    (('x' || left(encode(sha256(convert_to({{ parts | join(" || '|' || ") }}, 'UTF8')), 'hex'), 16))::bit(64)::bigint)
+{%- endmacro %}
+
+
+{% macro member_key(dimension, code) -%}
+    {#- The key of one dimension member; `code` is an SQL expression. -#}
+    {{ content_key(["'" ~ dimension ~ "'", code]) }}
+{%- endmacro %}
+
+
+{% macro period_key(kind, start_date, end_date) -%}
+    {#- The key of a period; dates enter as ISO 8601. -#}
+    {{ content_key(["'period'", kind, "to_char(" ~ start_date ~ ", 'YYYY-MM-DD')", "to_char(" ~ end_date ~ ", 'YYYY-MM-DD')"]) }}
+{%- endmacro %}

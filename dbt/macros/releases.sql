@@ -1,0 +1,26 @@
+{% macro releases_to_load() -%}
+    {#- Accepted releases that this core fact does not hold yet. A release is immutable, so what is there stays. -#}
+    select
+        release_key,
+        capture
+    from {{ source('meta', 'release') }}
+    where
+        state in ('accepted', 'held', 'published', 'superseded')
+        {% if is_incremental() -%}
+            and release_key not in (select loaded.release_key from {{ this }} as loaded)
+        {%- endif %}
+{%- endmacro %}
+
+
+{% macro not_quarantined(row) -%}
+    {#- Whether no open quarantine pointer names the row of relation alias `row`. -#}
+    not exists (
+        select 1
+        from {{ source('quality', 'quarantine') }} as q
+        where
+            q.release_key = {{ row }}.release_key
+            and q.snapshot_key = {{ row }}.snapshot_key
+            and q.source_row = {{ row }}.source_row
+            and q.resolved_at is null
+    )
+{%- endmacro %}

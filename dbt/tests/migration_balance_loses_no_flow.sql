@@ -1,0 +1,40 @@
+{{ config(tags=['pub'], meta={'reads': ['bns.external_arrivals', 'bns.external_departures']}) }}
+-- Every current figure of the two flows stands in the mart as it is in core, and the mart has no other.
+with flows as (
+    select
+        areas.area_code,
+        periods.period_start_date,
+        sum(fact.value) filter (where fact.direction = 'arrival') as arrivals,
+        sum(fact.value) filter (where fact.direction = 'departure') as departures
+    from {{ ref('fct_migration_flow') }} as fact
+    inner join {{ ref('dim_release') }} as releases on fact.release_key = releases.release_key
+    inner join {{ ref('dim_area') }} as areas on fact.area_key = areas.area_key
+    inner join {{ ref('dim_period') }} as periods on fact.period_key = periods.period_key
+    where releases.is_current and releases.dataset in ('external_arrivals', 'external_departures')
+    group by areas.area_code, periods.period_start_date
+),
+
+mart as (
+    select
+        area_code,
+        period_start_date,
+        arrivals_persons,
+        departures_persons
+    from {{ ref('migration_balance') }}
+    where row_kind = 'leaf'
+)
+
+select
+    coalesce(flows.area_code, mart.area_code) as area_code,
+    coalesce(flows.period_start_date, mart.period_start_date) as period_start_date,
+    flows.arrivals,
+    mart.arrivals_persons,
+    flows.departures,
+    mart.departures_persons
+from flows
+full outer join mart on flows.area_code = mart.area_code and flows.period_start_date = mart.period_start_date
+where
+    flows.area_code is null
+    or mart.area_code is null
+    or flows.arrivals is distinct from mart.arrivals_persons
+    or flows.departures is distinct from mart.departures_persons

@@ -1,0 +1,103 @@
+"""A check: one Great Expectations expectation, what follows when it fails, and the query that names the rows at fault.
+
+Great Expectations says whether a check holds. It names at most 200 rows on SQL, so the offenders are asked for again by the same
+rule, and only where the check failed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import great_expectations.expectations as gxe
+
+Outcome = Literal["reject", "quarantine", "warn", "hold"]
+# Statistical quality dimensions of the European Statistics Code of Practice, principles 11 to 15
+Dimension = Literal["relevance", "accuracy", "timeliness", "coherence", "accessibility"]
+# The rows under test, as a query: {batch} is what Great Expectations itself calls it
+BATCH = "{batch}"
+
+
+@dataclass(frozen=True)
+class Check:
+    """`offenders` selects release_key, snapshot_key, source_row, detail from `{batch}`; for gate 2 only a detail is needed.
+
+    `reads` are the datasets (`source.dataset`) that a check of gate 2 looks at: their new releases are held if it fails.
+    """
+
+    name: str
+    expectation: Any
+    outcome: Outcome
+    offenders: str
+    dimension: Dimension
+    reads: tuple[str, ...] = ()
+
+    @property
+    def severity(self) -> Literal["critical", "warning"]:
+        """As Great Expectations calls it: a critical failure changes what readers see, a warning is reported."""
+        return "warning" if self.outcome == "warn" else "critical"
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The checks of a dataset, and the staging view that they look at."""
+
+    view: str
+    checks: list[Check]
+
+
+def _make(name: str, kind: Any, outcome: Outcome, offenders: str, dimension: Dimension, reads: tuple[str, ...] = (), **kwargs: Any) -> Check:
+    severity = "warning" if outcome == "warn" else "critical"
+    meta = {"name": name, "outcome": outcome, "dimension": dimension}
+    return Check(name, kind(description=name, severity=severity, meta=meta, **kwargs), outcome, offenders, dimension, reads)
+
+
+def no_issue(what: str, outcome: Outcome, dimension: Dimension = "accuracy") -> Check:
+    """Staging has nothing to say against the column `what` of any row (its `<what>_issue` is null)."""
+    column = f"{what}_issue"
+    offenders = f"select release_key, snapshot_key, source_row, {column} as detail from {BATCH} where {column} is not null"
+    return _make(f"every {what} is readable", gxe.ExpectColumnValuesToBeNull, outcome, offenders, dimension, column=column)
+
+
+def unique(columns: tuple[str, ...], outcome: Outcome = "reject") -> Check:
+    """No two rows of a release say something of the same `columns`. A row whose codes are unknown is not counted: it has an issue."""
+    listed = ", ".join(columns)
+    known = " and ".join(f"{column} is not null" for column in columns)
+    offenders = (
+        f"select release_key, snapshot_key, source_row, concat('doubled: ', concat_ws(', ', {listed})) as detail from ("
+        f"select *, count(*) over (partition by release_key, {listed}) as times from {BATCH} where {known}) as counted where times > 1"
+    )
+    return _make(
+        f"one row for each {', '.join(columns)}",
+        gxe.ExpectCompoundColumnsToBeUnique,
+        outcome,
+        offenders,
+        "accuracy",
+        column_list=["release_key", *columns],
+        ignore_row_if="any_value_is_missing",
+    )
+
+
+def at_least(column: str, minimum: float, outcome: Outcome = "reject") -> Check:
+    """No value of the column lies below the minimum; missing values say nothing."""
+    offenders = (
+        f"select release_key, snapshot_key, source_row, concat('found ', {column}, ', expected at least {minimum}') as detail"
+        f" from {BATCH} where {column} < {minimum}"
+    )
+    name = f"no {column} below {minimum:g}"
+    return _make(name, gxe.ExpectColumnValuesToBeBetween, outcome, offenders, "accuracy", column=column, min_value=minimum)
+
+
+def at_most(column: str, maximum: float, reason: str) -> Check:
+    """A value above the maximum is worth a look, with the reason for the bound: it warns and never fails."""
+    offenders = (
+        f"select release_key, snapshot_key, source_row, concat('found ', {column}, ', expected at most {maximum:.0f}') as detail"
+        f" from {BATCH} where {column} > {maximum}"
+    )
+    name = f"no {column} above {maximum:.0f} ({reason})"
+    return _make(name, gxe.ExpectColumnValuesToBeBetween, "warn", offenders, "accuracy", column=column, max_value=maximum)
+
+
+def none_of(name: str, outcome: Outcome, dimension: Dimension, offenders: str, reads: tuple[str, ...] = ()) -> Check:
+    """The query finds nothing. Its rows say what is wrong in `detail`."""
+    return _make(name, gxe.UnexpectedRowsExpectation, outcome, offenders, dimension, reads, unexpected_rows_query=offenders)

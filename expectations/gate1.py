@@ -1,0 +1,163 @@
+"""Gate 1: may the landed releases of a dataset become facts?
+
+`critical` checks reject a release or quarantine rows (above the dataset's cap: reject); warnings pass and are reported.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from expectations.check import Check, Suite
+from expectations.validation import Finding, GateError, Offender, validate
+from extractors.rows import UNREADABLE
+from extractors.source import Dataset, load_source
+from warehouse import ledger
+from warehouse.build import prepare
+from warehouse.connection import connect
+from warehouse.fingerprint import code_fingerprint
+from warehouse.journal import Journal
+from warehouse.profile import Profile
+from warehouse.steps import reached, step
+
+NAMED = 5
+
+
+@dataclass
+class Verdict:
+    """What gate 1 says of one release."""
+
+    release_key: int
+    slice: str
+    edition: str
+    rows: int
+    reasons: list[str] = field(default_factory=list)
+    quarantined: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def state(self) -> str:
+        """accepted or rejected."""
+        return "rejected" if self.reasons else "accepted"
+
+
+def judge(profile: Profile, source: str, dataset_name: str) -> list[Verdict]:
+    """Judges every landed release of the dataset, records the verdicts, and returns them; an empty list if there is none.
+
+    Raises `GateError` if a check cannot be evaluated; the releases stay landed and are judged again.
+    """
+    dataset = load_source(source).dataset(dataset_name)
+    with connect(profile, "koshi_loader") as connection:
+        rows = connection.execute(
+            "select release_key, slice, edition, rows_landed, reason from meta.release"
+            " where source = %s and dataset = %s and state = 'landed' order by slice, rank",
+            [source, dataset_name],
+        ).fetchall()
+    if not rows:
+        return []
+    schema = prepare(profile)
+    with step("gate1"):
+        verdicts = {key: Verdict(key, name, edition, count) for key, name, edition, count, _ in rows}
+        findings = _unreadable(verdicts, {key: reason for key, *_, reason in rows})
+        readable = [key for key, verdict in verdicts.items() if verdict.slice != UNREADABLE]
+        if readable:
+            suite: Suite = importlib.import_module(f"expectations.suites.{source}").gate1(dataset_name, schema)
+            keys = ", ".join(map(str, readable))
+            query = f"select * from {schema}.{suite.view} where release_key in ({keys})"
+            found = validate(profile, query, suite.checks)
+            for finding in found:
+                _weigh(finding, dataset, verdicts)
+            findings += [_result(source, dataset_name, finding) for finding in found]
+        _record(profile, source, dataset_name, list(verdicts.values()), findings)
+    return list(verdicts.values())
+
+
+def _unreadable(verdicts: dict[int, Verdict], reasons: dict[int, str | None]) -> list[dict[str, Any]]:
+    """An answer that no parser could read is rejected for that reason; Great Expectations has no row to look at."""
+    results = []
+    for key, verdict in verdicts.items():
+        if verdict.slice != UNREADABLE:
+            continue
+        verdict.reasons.append(f"the answer is readable: {reasons[key]}")
+        results.append(
+            {
+                "gate": "gate 1",
+                "subject": f"release {key}",
+                "release_key": key,
+                "expectation": "the answer is readable",
+                "dimension": "accessibility",
+                "severity": "critical",
+                "outcome": "reject",
+                "success": False,
+                "unexpected_count": 1,
+                "observed": reasons[key],
+            }
+        )
+    return results
+
+
+def _weigh(finding: Finding, dataset: Dataset, verdicts: dict[int, Verdict]) -> None:
+    """What a failed check means for the releases that it names."""
+    if finding.success or finding.check.outcome == "warn":
+        return
+    by_release: dict[int, list[Offender]] = defaultdict(list)
+    for offender in finding.offenders:
+        if offender.release_key not in verdicts:
+            raise GateError(f"expectation {finding.check.name!r} names release {offender.release_key}, which is not under test")
+        by_release[offender.release_key].append(offender)
+    for key, offenders in by_release.items():
+        verdict = verdicts[key]
+        if finding.check.outcome == "quarantine":
+            verdict.quarantined += [_pointer(finding.check, offender) for offender in offenders]
+            rows = {(pointer["snapshot_key"], pointer["source_row"]) for pointer in verdict.quarantined}
+            if len(rows) <= dataset.quarantine_max_share * verdict.rows:
+                continue
+        verdict.reasons.append(f"{finding.check.name}: {_name(offenders)}")
+
+
+def _pointer(check: Check, offender: Offender) -> dict[str, Any]:
+    return {"snapshot_key": offender.snapshot_key, "source_row": offender.source_row, "rule": check.name, "detail": offender.detail}
+
+
+def _name(offenders: list[Offender]) -> str:
+    shown = "; ".join(f"at {offender.source_row}: {offender.detail}" for offender in offenders[:NAMED])
+    return shown + (f"; and {len(offenders) - NAMED} more" if len(offenders) > NAMED else "")
+
+
+def _result(source: str, dataset: str, finding: Finding) -> dict[str, Any]:
+    keys = {offender.release_key for offender in finding.offenders}
+    return {
+        "gate": "gate 1",
+        "subject": f"{source}.{dataset}",
+        "release_key": keys.pop() if len(keys) == 1 else None,
+        "expectation": finding.check.name,
+        "dimension": finding.check.dimension,
+        "severity": finding.check.severity,
+        "outcome": finding.check.outcome,
+        "success": finding.success,
+        "unexpected_count": len(finding.offenders),
+        "observed": _name(list(finding.offenders)) if finding.offenders else finding.observed,
+    }
+
+
+def _record(profile: Profile, source: str, dataset: str, verdicts: list[Verdict], results: list[dict[str, Any]]) -> None:
+    body = {
+        "source": source,
+        "dataset": dataset,
+        "code_fingerprint": code_fingerprint(),
+        "releases": [
+            {
+                "release_key": verdict.release_key,
+                "state": verdict.state,
+                "reason": " | ".join(verdict.reasons) or None,
+                "quarantined": verdict.quarantined,
+            }
+            for verdict in verdicts
+        ],
+        "results": [result | {"dataset": f"{source}.{dataset}"} for result in results],
+    }
+    with connect(profile, "koshi_loader") as connection:
+        with step("gate1.journal"):
+            ledger.record(connection, Journal(profile.journal), "judged", body)
+        reached("gate1.commit")

@@ -1,0 +1,113 @@
+"""Gate 2's suite: what must hold across datasets before readers see a candidate."""
+
+from __future__ import annotations
+
+from expectations.check import Check, Suite, none_of
+
+ARRIVALS, DEPARTURES, POPULATION = "bns.external_arrivals", "bns.external_departures", "bns.population"
+FLOWS = (ARRIVALS, DEPARTURES)
+
+
+def suite(schema: str) -> Suite:
+    """The checks of a candidate built in `schema`."""
+    return Suite(
+        "migration_balance",
+        [
+            _same_years(schema),
+            _balance_adds_up(schema),
+            _ranges_are_sums(schema),
+            _men_and_women_make_all(schema),
+            _plausible_growth(schema),
+        ],
+    )
+
+
+def _same_years(schema: str) -> Check:
+    return none_of(
+        "both flows hold the same years",
+        "hold",
+        "coherence",
+        f"""
+        select concat('year ', year, ': arrivals ', coalesce(arrivals_persons::text, 'missing'),
+            ', departures ', coalesce(departures_persons::text, 'missing')) as detail
+        from {schema}.migration_balance
+        where period_kind = 'year' and (arrivals_persons is null) <> (departures_persons is null)
+        """,
+        FLOWS,
+    )
+
+
+def _balance_adds_up(schema: str) -> Check:
+    return none_of(
+        "the balance is arrivals less departures",
+        "hold",
+        "coherence",
+        f"""
+        select concat(period_label, ': ', balance_persons, ' is not ', arrivals_persons - departures_persons) as detail
+        from {schema}.migration_balance where balance_persons is distinct from arrivals_persons - departures_persons
+        """,
+        FLOWS,
+    )
+
+
+def _ranges_are_sums(schema: str) -> Check:
+    return none_of(
+        "a range is the sum of its years",
+        "hold",
+        "coherence",
+        f"""
+        select concat(period.period_label, ': ', period.arrivals_persons, ' / ', period.departures_persons, ', its years make ',
+            sum(year.arrivals_persons), ' / ', sum(year.departures_persons)) as detail
+        from {schema}.migration_balance as period
+        join {schema}.migration_balance as year
+            on year.period_kind = 'year' and year.area_code = period.area_code
+            and year.period_start_date between period.period_start_date and period.period_end_date
+        where period.period_kind = 'range' and period.arrivals_persons is not null
+        group by period.period_label, period.arrivals_persons, period.departures_persons
+        having sum(year.arrivals_persons) <> period.arrivals_persons or sum(year.departures_persons) <> period.departures_persons
+        """,
+        FLOWS,
+    )
+
+
+def _men_and_women_make_all(schema: str) -> Check:
+    """Identity 3 of the dossier: 421 of 421 cells. Compared inside one edition, for editions never mix in one identity."""
+    return none_of(
+        "men and women make all, in every edition",
+        "hold",
+        "coherence",
+        f"""
+        with stock as (
+            select area.area_code, release.edition, period.period_start_date as reference_date, sex.sex_code, fact.value
+            from {schema}.fct_population_vintage as fact
+            join {schema}.dim_area as area using (area_key)
+            join {schema}.dim_period as period using (period_key)
+            join {schema}.dim_sex as sex using (sex_key)
+            join {schema}.dim_locality as locality using (locality_key)
+            join {schema}.dim_release as release using (release_key)
+            where locality.locality_code = '_T'
+        )
+        select concat(area_code, ' ', reference_date, ', edition ', edition, ': men and women ',
+            sum(value) filter (where sex_code in ('M', 'F')), ', all ', max(value) filter (where sex_code = '_T')) as detail
+        from stock
+        group by area_code, reference_date, edition
+        having count(value) = 3
+            and sum(value) filter (where sex_code in ('M', 'F')) <> max(value) filter (where sex_code = '_T')
+        """,
+        (POPULATION,),
+    )
+
+
+def _plausible_growth(schema: str) -> Check:
+    """The largest step on record is 736 thousand (2021, a census re-base); a jump beyond 5 % is a mistake somewhere."""
+    return none_of(
+        "the republic does not jump by more than 5 % in a year",
+        "hold",
+        "accuracy",
+        f"""
+        select concat(year, ': ', population_start_persons, ' to ', population_end_persons) as detail
+        from {schema}.migration_balance
+        where period_kind = 'year' and abs(population_end_persons - population_start_persons) > 0.05 * population_start_persons
+        """,
+        (POPULATION,),
+    )

@@ -1,0 +1,93 @@
+"""Running checks through Great Expectations on one query's rows."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from typing import Any
+
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "False")
+logging.getLogger("great_expectations").setLevel(logging.WARNING)
+
+import great_expectations as gx  # noqa: E402  (analytics and logging are settled before the import)
+from psycopg import sql  # noqa: E402
+
+from expectations.check import BATCH, Check  # noqa: E402
+from warehouse.connection import connect, sqlalchemy_url  # noqa: E402
+from warehouse.profile import Profile  # noqa: E402
+
+
+class GateError(RuntimeError):
+    """A gate cannot speak: an expectation raised, or failed without naming what is at fault. A fault of the code."""
+
+
+@dataclass(frozen=True)
+class Offender:
+    """One row at fault; `release_key` is None where the check is about the candidate as a whole."""
+
+    release_key: int | None
+    snapshot_key: int | None
+    source_row: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check said, with the rows at fault."""
+
+    check: Check
+    success: bool
+    observed: str
+    offenders: tuple[Offender, ...]
+
+
+def validate(profile: Profile, query: str, checks: list[Check]) -> list[Finding]:
+    """What each check says of the query's rows, in the order of the checks. Raises `GateError` if one cannot be evaluated."""
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = gx.data_context.types.base.ProgressBarsConfig(globally=False)
+    source = context.data_sources.add_or_update_postgres("warehouse", connection_string=sqlalchemy_url(profile), create_temp_table=False)
+    batch = source.add_query_asset("rows", query=query).add_batch_definition_whole_table("rows")
+    suite = context.suites.add(gx.ExpectationSuite(name="suite", expectations=[check.expectation for check in checks]))
+    definition = context.validation_definitions.add(gx.ValidationDefinition(name="gate", data=batch, suite=suite))
+    outcome = definition.run(result_format="SUMMARY")
+    by_name = {result.expectation_config.meta["name"]: result for result in outcome.results}
+    return [_finding(profile, query, check, by_name[check.name]) for check in checks]
+
+
+def _finding(profile: Profile, query: str, check: Check, result: Any) -> Finding:
+    if result.exception_info and _raised(result.exception_info):
+        raise GateError(f"expectation {check.name!r} could not be evaluated: {_raised(result.exception_info)}")
+    if result.success:
+        return Finding(check, True, _observed(result), ())
+    offenders = _offenders(profile, query, check)
+    if not offenders:
+        raise GateError(f"expectation {check.name!r} failed, but its own query names no row: the two state different rules")
+    return Finding(check, False, _observed(result), offenders)
+
+
+def _raised(info: dict[str, Any]) -> str:
+    """The message of an exception inside an expectation; Great Expectations keeps it flat or by metric."""
+    if "raised_exception" in info:
+        return str(info.get("exception_message")) if info["raised_exception"] else ""
+    return "; ".join(str(entry.get("exception_message")) for entry in info.values() if entry.get("raised_exception"))
+
+
+def _observed(result: Any) -> str:
+    found = result.result or {}
+    for key in ("observed_value", "unexpected_count"):
+        if found.get(key) is not None:
+            return f"{key.replace('_', ' ')} {found[key]}"
+    return ""
+
+
+def _offenders(profile: Profile, query: str, check: Check) -> tuple[Offender, ...]:
+    with connect(profile, "koshi_loader") as connection:
+        statement = sql.SQL(check.offenders.replace(BATCH, f"({query}) as batch"))  # type: ignore[arg-type]
+        cursor = connection.execute(statement)
+        names = [column.name for column in cursor.description or ()]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return tuple(
+        Offender(row.get("release_key"), row.get("snapshot_key"), str(row.get("source_row") or ""), str(row.get("detail") or row))
+        for row in rows
+    )

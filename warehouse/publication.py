@@ -1,0 +1,173 @@
+"""Publishing and rolling back: one transaction in which the views of `bi` turn from one publication to another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from warehouse import ledger
+from warehouse.build import is_built
+from warehouse.candidate import Candidate, current_publication
+from warehouse.connection import READER, Connection, connect
+from warehouse.fingerprint import code_fingerprint, core_fingerprint, core_schema
+from warehouse.journal import Entry, Journal
+from warehouse.keys import hex_key
+from warehouse.profile import Profile
+from warehouse.steps import reached, step
+
+KEEP = 3
+
+# Readers hold their locks only while they query: wait a little, let them finish, try again.
+_patiently = retry(
+    retry=retry_if_exception_type(psycopg.errors.LockNotAvailable),
+    stop=stop_after_attempt(12),
+    wait=wait_random_exponential(multiplier=0.2, max=5),
+    reraise=True,
+)
+
+
+class PublicationError(RuntimeError):
+    """Readers cannot be pointed at what was asked for; they still see what they saw."""
+
+
+def publish(profile: Profile, candidate: Candidate, results: list[dict[str, Any]]) -> int:
+    """Shows the candidate to readers and returns the number of the publication. `results` are those of gate 2."""
+    journal = Journal(profile.journal)
+    with step("publish"):
+        number = _publish(profile, journal, candidate, results)
+    with step("prune"):
+        prune(profile)
+    return number
+
+
+@_patiently
+def _publish(profile: Profile, journal: Journal, candidate: Candidate, results: list[dict[str, Any]]) -> int:
+    with connect(profile) as connection:
+        _point_views(connection, candidate.schema)
+        row = connection.execute("select coalesce(max(number), 0) + 1 from meta.publication").fetchone()
+        number = int(row[0]) if row else 1
+        body = {
+            "publication_key": candidate.key,
+            "number": number,
+            "code_fingerprint": code_fingerprint(),
+            "core_fingerprint": core_fingerprint(),
+            "releases": [list(release) for release in candidate.releases],
+            "keep": KEEP,
+            "results": results,
+        }
+        with step("publish.journal"):
+            ledger.record(connection, journal, "published", body)
+        reached("publish.commit")
+    return number
+
+
+def show(connection: Connection, entry: Entry) -> None:
+    """Applies a `published` or a pinning entry of the journal, views included where its schema stands. The caller commits."""
+    schema = f"pub_{hex_key(entry.body['publication_key'])}"
+    if is_built(connection, schema):
+        _point_views(connection, schema)
+    ledger.apply(connection, entry)
+
+
+@_patiently
+def roll_back(profile: Profile, publication_key: int, person: str, reason: str) -> None:
+    """Points readers at a kept publication and pins it until a person unpins it.
+
+    Raises `PublicationError` if it is not one of those kept.
+    """
+    with connect(profile) as connection:
+        kept = connection.execute("select publication_key, number from meta.publication where is_kept order by number").fetchall()
+        if publication_key not in [key for key, _ in kept]:
+            names = ", ".join(f"{number} ({hex_key(key)})" for key, number in kept) or "none"
+            raise PublicationError(f"publication {hex_key(publication_key)} is not kept; kept are: {names}")
+        _point_views(connection, f"pub_{hex_key(publication_key)}")
+        body = {"kind": "pin", "publication_key": publication_key, "person": person, "reason": reason}
+        ledger.record(connection, Journal(profile.journal), "decided", body)
+
+
+def decide(profile: Profile, kind: str, person: str, reason: str, release_key: int | None = None) -> None:
+    """Records a person's decision on a release (accept, hold, withdraw), or unpins; the next run acts on it.
+
+    Raises `PublicationError` for an unknown release, or an unpin of what is not pinned.
+    """
+    with connect(profile) as connection:
+        if kind == "unpin" and not ledger.pinned(connection):
+            raise PublicationError("nothing is pinned")
+        if release_key is not None and not connection.execute("select 1 from meta.release where release_key = %s", [release_key]).fetchone():
+            raise PublicationError(f"no release {release_key} in meta.release")
+        body = {"kind": kind, "release_key": release_key, "person": person, "reason": reason}
+        ledger.record(connection, Journal(profile.journal), "decided", body)
+
+
+def prune(profile: Profile) -> list[str]:
+    """Drops the schemas that no kept publication uses and returns their names."""
+    with connect(profile) as connection:
+        kept = connection.execute("select publication_key, core_fingerprint from meta.publication where is_kept").fetchall()
+        used = {f"pub_{hex_key(key)}" for key, _ in kept} | {f"core_{core}" for _, core in kept} | {core_schema()}
+        found = connection.execute(r"select nspname from pg_namespace where nspname ~ '^(pub|core)_[0-9a-f]+$' order by 1").fetchall()
+        dropped = [name for (name,) in found if name not in used]
+        for name in dropped:
+            connection.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(name)))
+        connection.execute(
+            "delete from meta.candidate_release where publication_key not in (select publication_key from meta.publication where is_kept)"
+        )
+        return dropped
+
+
+def _point_views(connection: Connection, schema: str) -> None:
+    """Makes `bi` anew over a publication schema: views, comments and grants, inside the caller's transaction.
+
+    A relation with `row_kind` is a mart: its default view holds leaves only, `<mart>_all` everything.
+    """
+    if not is_built(connection, schema):
+        raise PublicationError(f"schema {schema} does not stand as a whole: build it first")
+    connection.execute("set local lock_timeout = '2s'")
+    connection.execute("set local role koshi_transformer")
+    old = connection.execute("select table_name from information_schema.views where table_schema = 'bi' order by 1").fetchall()
+    for (name,) in old:
+        connection.execute(sql.SQL("drop view bi.{}").format(sql.Identifier(name)))
+    relations = connection.execute(
+        "select c.relname, obj_description(c.oid, 'pg_class'),"
+        " exists (select 1 from pg_attribute as a where a.attrelid = c.oid and a.attname = 'row_kind' and not a.attisdropped)"
+        " from pg_class as c where c.relnamespace = to_regnamespace(%s) and c.relkind in ('r', 'v') order by 1",
+        [schema],
+    ).fetchall()
+    for name, remark, is_mart in relations:
+        target = sql.Identifier(schema, name)
+        if is_mart:
+            _view(connection, name, target, f"{remark or ''} Leaves only: sums do not count twice; {name}_all holds all rows.", leaves=True)
+            _view(connection, f"{name}_all", target, f"{remark or ''} All rows: leaves, subtotals and totals (row_kind).")
+        else:
+            _view(connection, name, target, remark)
+    connection.execute("reset role")
+
+
+def _view(connection: Connection, name: str, target: sql.Identifier, remark: str | None, *, leaves: bool = False) -> None:
+    view = sql.Identifier("bi", name)
+    condition = sql.SQL(" where row_kind = 'leaf'") if leaves else sql.SQL("")
+    connection.execute(sql.SQL("create view {} as select * from {}").format(view, target) + condition)
+    connection.execute(sql.SQL("comment on view {} is {}").format(view, sql.Literal(remark)))
+    connection.execute(sql.SQL("grant select, references on {} to {}").format(view, sql.Identifier(READER)))
+    comments = connection.execute(
+        "select attname, col_description(attrelid, attnum) from pg_attribute"
+        " where attrelid = %s::regclass and attnum > 0 and not attisdropped and col_description(attrelid, attnum) is not null",
+        [target.as_string()],
+    ).fetchall()
+    for column, comment in comments:
+        connection.execute(sql.SQL("comment on column {}.{} is {}").format(view, sql.Identifier(column), sql.Literal(comment)))
+
+
+def status(profile: Profile) -> dict[str, Any]:
+    """What readers see and what is kept: current, kept (number, key, instant), pinned, releases by state."""
+    with connect(profile) as connection:
+        kept = connection.execute("select number, publication_key, published_at, is_current from meta.publication where is_kept order by 1")
+        states = connection.execute("select source, dataset, state, count(*) from meta.release group by 1, 2, 3 order by 1, 2, 3")
+        return {
+            "current": current_publication(connection),
+            "kept": kept.fetchall(),
+            "pinned": ledger.pinned(connection),
+            "releases": states.fetchall(),
+        }
