@@ -22,7 +22,7 @@ from warehouse.journal import Journal
 from warehouse.profile import Profile
 from warehouse.steps import reached, step
 
-NAMED = 5
+NAMED = 3
 
 
 @dataclass

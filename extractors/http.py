@@ -17,12 +17,16 @@ class Transport(Protocol):
     def ask(self, request: Request) -> Snapshot:
         """The archived answer to the request."""
 
+    def body(self, snapshot: Snapshot) -> bytes:
+        """The bytes of an answer, where the next question depends on it."""
+
 
 class ReplayTransport:
     """Answers from one delivery of the archive; an unknown request is an error, never a reason to go out."""
 
     def __init__(self, archive: Archive, source: str, dataset: str, delivery: str) -> None:
         self.delivery = delivery
+        self._archive = archive
         self._name = f"{source}.{dataset}"
         self._known = {snapshot.request.fingerprint: snapshot for snapshot in archive.snapshots(source, dataset, delivery)}
 
@@ -35,3 +39,7 @@ class ReplayTransport:
             f"{self._name}, delivery {self.delivery}: the archive has no answer to {request.method} {request.url} "
             f"{dict(request.params) or dict(request.form) or ''}; it holds: {held}. Take the answer into the archive, or run with LIVE=1"
         )
+
+    def body(self, snapshot: Snapshot) -> bytes:
+        """The archived bytes of an answer."""
+        return self._archive.body(snapshot)

@@ -86,7 +86,7 @@ def reland(connection: Connection, archive: Archive, source: Source, entry: Entr
     if releases and UNREADABLE not in releases:
         parsed = parse(source, dataset, archive, snapshots)
         for name, release in releases.items():
-            _, digest = _copy(connection, dataset, release["release_key"], snapshots[0].key, parsed.columns, parsed.slices.get(name, []))
+            _, digest = _copy(connection, dataset, release["release_key"], _snapshot(snapshots, parsed, name), parsed.columns, parsed.slices.get(name, []))
             if digest != release["row_digest"]:
                 raise LandingError(
                     f"journal entry {entry.sequence}: {source.code}.{dataset_name} {name} parses to other rows than when it landed "
@@ -100,6 +100,11 @@ def parse(source: Source, dataset: Dataset, archive: Archive, snapshots: Sequenc
     parser = importlib.import_module(f"extractors.{source.code}.parse")
     parsed: Parsed = parser.parse(dataset, [archive.body(snapshot) for snapshot in snapshots])
     return parsed
+
+
+def _snapshot(snapshots: Sequence[Snapshot], parsed: Parsed, slice_name: str) -> int:
+    """The key of the snapshot that the rows of a slice come from."""
+    return snapshots[parsed.bodies.get(slice_name, 0)].key
 
 
 def _reconcile(parsed: Parsed, result: Landed) -> None:
@@ -148,7 +153,7 @@ def _stage(
     releases, confirmations = [], []
     for name, rows in parsed.slices.items():
         key = content_key("release", source.code, dataset_name, name, label, *(snapshot.sha256 for snapshot in snapshots))
-        count, digest = _copy(connection, dataset, key, first.key, parsed.columns, rows) if parsed.columns else (0, "")
+        count, digest = _copy(connection, dataset, key, _snapshot(snapshots, parsed, name), parsed.columns, rows) if parsed.columns else (0, "")
         result.parsed += count
         below = _below(connection, source.code, dataset_name, name, rank)
         if below and below[1] == digest and name != UNREADABLE:

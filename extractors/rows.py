@@ -24,12 +24,14 @@ class Parsed:
     """Rows of one delivery, by slice. `columns` are those of the raw table; a row is its address followed by their values.
 
     The rows of a slice may be a list, or for a large answer something that is read as it is iterated.
+    `bodies` says for a slice which of the answers it comes from, counted from 0, where it is not the first.
     `edition` is the agency's own label of the vintage inside the bytes (an ISO date or a version), empty if it states none;
     `out_of_scope` counts what was delivered and is declared as not taken; `reported` is the count that the source itself gives.
     """
 
     columns: tuple[str, ...]
     slices: dict[str, Iterable[Row]] = field(default_factory=dict)
+    bodies: dict[str, int] = field(default_factory=dict)
     edition: str = ""
     out_of_scope: int = 0
     reported: int | None = None

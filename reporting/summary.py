@@ -6,8 +6,9 @@ from typing import Any
 
 from psycopg import sql
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
+from expectations.intake import Intake
 from reporting.run_log import RunLog
 from warehouse import steps
 from warehouse.candidate import current_publication
@@ -19,6 +20,7 @@ QUERY = (
     "select year, arrivals_persons, departures_persons, balance_persons, round(balance_per_10000, 1) as per_10000 "
     "from bi.migration_balance where year >= 2020 order by year"
 )
+SHOWN = 8
 OUTCOMES = {
     "published": "Published: readers now see publication {number}.",
     "nothing new": "Nothing new: readers go on seeing publication {number}; nothing was rebuilt or republished.",
@@ -73,45 +75,52 @@ def _facts(profile: Profile) -> dict[str, dict[str, int]]:
 
 def show(console: Console, profile: Profile, log: RunLog, data: dict[str, Any]) -> None:
     """Prints the summary."""
-    table = Table(title="Datasets", title_justify="left", box=None, pad_edge=False)
-    for heading in ("dataset", "landed", "accepted", "rejected", "quarantined rows", "unchanged", "known"):
-        table.add_column(heading, justify="left" if heading == "dataset" else "right")
     for intake in log.intakes:
-        deliveries = intake.deliveries
-        table.add_row(
-            intake.dataset,
-            f"{sum(d.landed for d in deliveries)} ({sum(d.rows for d in deliveries):,} rows)",
-            str(len(intake.accepted)),
-            str(len(intake.rejected)),
-            str(sum(len(verdict.quarantined) for verdict in intake.accepted)),
-            str(sum(d.unchanged + d.confirmed for d in deliveries)),
-            f"{sum(d.known for d in deliveries)} of {len(deliveries)} skipped",
-        )
-    console.print(table)
-    _rejections(console, log)
+        console.print(f"[bold]{intake.dataset}[/]  {_told(intake)}", highlight=False, soft_wrap=True)
+        for line in _trouble(intake):
+            console.print(f"  {line}", highlight=False, soft_wrap=True)
     facts = "; ".join(f"{name} {count.get('current', 0):,} ({count.get('all vintages', 0):,} with vintages)" for name, count in data["facts"].items())
-    console.print(f"[bold]Rows by fact[/]  {facts or 'none published yet'}")
+    console.print(f"[bold]rows by fact[/]  {facts or 'none published yet'}", highlight=False, soft_wrap=True)
     if settled := log.settled:
-        checked = f"{settled.checks} checks" if settled.checks else "not needed"
-        console.print(f"[bold]Gate 2[/]        {checked}; held {len(settled.held)}; warnings {len(settled.warnings)}")
+        checked = f"{settled.checks} checks" if settled.checks else "no need"
+        line = f"{checked}, {len(settled.held)} releases held, {len(settled.warnings)} warnings"
+        console.print(f"[bold]gate 2[/]  {line}", highlight=False, soft_wrap=True)
         for line in settled.reasons + [f"warning: {warning}" for warning in settled.warnings]:
-            console.print(f"  · {line}", highlight=False)
+            console.print(f"  {line}", highlight=False, soft_wrap=True)
     seconds = data["seconds"]
     outer = [name for name in seconds if "." not in name or name.split(".")[0] not in seconds]
-    console.print("[bold]Seconds[/]       " + ", ".join(f"{name} {seconds[name]:.1f}" for name in outer), highlight=False)
+    console.print("[bold]seconds[/]  " + ", ".join(f"{name} {seconds[name]:.1f}" for name in outer), highlight=False, soft_wrap=True)
     if settled := log.settled:
-        console.print(f"[bold green]{OUTCOMES[settled.outcome].format(number=settled.number)}[/]")
+        console.print(f"[bold green]{OUTCOMES[settled.outcome].format(number=settled.number)}[/]", highlight=False, soft_wrap=True)
 
 
-def _rejections(console: Console, log: RunLog) -> None:
-    for intake in log.intakes:
-        for verdict in intake.rejected:
-            name = f"{intake.dataset}, slice {verdict.slice}, edition {verdict.edition}, release {hex_key(verdict.release_key)}"
-            console.print(f"[red]rejected[/] {name}: {' | '.join(verdict.reasons)}", highlight=False, soft_wrap=True)
-        for verdict in intake.accepted:
-            for pointer in verdict.quarantined:
-                place = f"{intake.dataset}, slice {verdict.slice}, edition {verdict.edition}, {pointer['source_row']}"
-                console.print(f"[yellow]quarantined[/] {place}: {pointer['rule']}: {pointer['detail']}", highlight=False, soft_wrap=True)
+def _told(intake: Intake) -> str:
+    """One line: what became of the deliveries of a dataset."""
+    deliveries = intake.deliveries
+    known = sum(delivery.known for delivery in deliveries)
+    parts = [f"{sum(d.landed for d in deliveries)} releases landed ({sum(d.rows for d in deliveries):,} rows)"]
+    parts += [f"{len(intake.accepted)} accepted", f"{len(intake.rejected)} rejected"]
+    parts += [f"{count} {word}" for word, count in (
+        ("rows quarantined", sum(len(verdict.quarantined) for verdict in intake.accepted)),
+        ("slices unchanged", sum(delivery.unchanged for delivery in deliveries)),
+        ("slices confirmed", sum(delivery.confirmed for delivery in deliveries)),
+    ) if count]  # fmt: skip
+    if known == len(deliveries) and deliveries and not intake.verdicts:
+        return f"skipped: {known} deliveries known"
+    return ", ".join(parts) + (f", {known} deliveries known" if known else "")
+
+
+def _trouble(intake: Intake) -> list[str]:
+    """What was rejected or quarantined, by name; the ledger has the rest of a long list."""
+    lines = []
+    for verdict in intake.rejected:
+        name = f"{intake.dataset}, slice {verdict.slice}, edition {verdict.edition}, release {hex_key(verdict.release_key)}"
+        lines.append(f"[red]rejected[/] {name}: {escape(' | '.join(verdict.reasons))}")
+    for verdict in intake.accepted:
+        place = f"{intake.dataset}, slice {verdict.slice}, edition {verdict.edition}, release {hex_key(verdict.release_key)}"
+        lines += [f"[yellow]quarantined[/] {place}, at {p['source_row']}: {p['rule']}: {escape(p['detail'])}" for p in verdict.quarantined]
+    more = [f"… and {len(lines) - SHOWN} more: meta.release and quality.quarantine name them"] if len(lines) > SHOWN else []
+    return lines[:SHOWN] + more
 
 
 def where_to_look(console: Console, profile: Profile) -> None:

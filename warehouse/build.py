@@ -47,7 +47,9 @@ def prepare(profile: Profile) -> str:
         if _comment(connection, schema) == PREPARED:
             return schema
     with step("build.prepare"), hold(profile, "build core", wait=True):
-        _dbt(profile, ["path:seeds", "path:staging"], {})
+        tests = _dbt(profile, ["path:seeds", "path:staging"])
+        if failed := [f"{test.name}: {test.message}" for test in tests if not test.success]:
+            raise BuildError(f"dbt: the seeds fail their tests: {'; '.join(failed)}")
         with connect(profile, "koshi_transformer") as connection:
             connection.execute(sql.SQL("grant usage on schema {} to koshi_loader").format(sql.Identifier(schema)))
             connection.execute(sql.SQL("grant select on all tables in schema {} to koshi_loader").format(sql.Identifier(schema)))
@@ -59,27 +61,28 @@ def prepare(profile: Profile) -> str:
 def build(profile: Profile, candidate: Candidate) -> list[TestResult]:
     """Brings core up to date and builds the candidate's schema from nothing; returns what dbt's tests said of it.
 
+    dbt always builds into the schema `candidate`, which then takes the publication's name: views keep pointing at what they read,
+    and dbt need not parse its project anew for another name.
     Raises `BuildError` where a model, seed or contract fails, which is a fault of the code rather than of a release.
     """
     prepare(profile)
     with connect(profile, "koshi_loader") as connection:
-        connection.execute("delete from meta.candidate_release where publication_key = %s", [candidate.key])
-        with connection.cursor().copy("copy meta.candidate_release (publication_key, release_key, is_current) from stdin") as copy:
-            for release_key, is_current in candidate.releases:
-                copy.write_row((candidate.key, release_key, is_current))
+        connection.execute("delete from meta.candidate_release")
+        with connection.cursor().copy("copy meta.candidate_release (release_key, is_current) from stdin") as copy:
+            for release in candidate.releases:
+                copy.write_row(release)
     with step("build.core"), hold(profile, "build core", wait=True):
-        _dbt(profile, ["path:core"], {})
+        _dbt(profile, ["path:core"])
     with connect(profile, "koshi_transformer") as connection:
-        connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(candidate.schema)))
-        connection.execute(sql.SQL("create schema {}").format(sql.Identifier(candidate.schema)))
+        connection.execute("drop schema if exists candidate cascade")
+        connection.execute("create schema candidate")
     with step("build.publication"):
-        tests = _dbt(
-            profile,
-            ["path:dimensions", "path:facts", "path:marts"],
-            {"pub_schema": candidate.schema, "publication_key": str(candidate.key)},
-        )
-        with connect(profile, "koshi_transformer") as connection:
-            connection.execute(sql.SQL("comment on schema {} is {}").format(sql.Identifier(candidate.schema), sql.Literal(BUILT)))
+        tests = _dbt(profile, ["path:dimensions", "path:facts", "path:marts"])
+    with connect(profile, "koshi_transformer") as connection:
+        name = sql.Identifier(candidate.schema)
+        connection.execute(sql.SQL("drop schema if exists {} cascade").format(name))
+        connection.execute(sql.SQL("comment on schema candidate is {}").format(sql.Literal(BUILT)))
+        connection.execute(sql.SQL("alter schema candidate rename to {}").format(name))
     return tests
 
 
@@ -120,23 +123,24 @@ def _environment(profile: Profile) -> Iterator[None]:
                 os.environ[key] = value
 
 
-def _dbt(profile: Profile, select: list[str], more: dict[str, str]) -> list[TestResult]:
+def _dbt(profile: Profile, select: list[str]) -> list[TestResult]:
     from dbt.cli.main import dbtRunner  # 2.6 s: only those who build pay for it
 
     project = str(ROOT / "dbt")
-    variables = {"core_schema": core_schema(), "pub_schema": "pub_none"} | more
+    variables = {"core_schema": core_schema()}
     arguments = ["build", "--project-dir", project, "--profiles-dir", project, "--vars", json.dumps(variables)]
-    arguments += ["--select", *select, "--quiet", "--log-level", "none", "--log-level-file", "info", "--no-use-colors"]
+    # unit tests try the code, not the data: make test runs them
+    arguments += ["--select", *select, "--exclude-resource-type", "unit_test", "--quiet", "--log-level", "none", "--log-level-file", "info", "--no-use-colors"]
     with _environment(profile):
         outcome = dbtRunner().invoke(arguments)
     if outcome.exception is not None:
         raise BuildError(f"dbt {' '.join(select)}: {outcome.exception}")
     results = getattr(outcome.result, "results", [])
-    nodes = [result for result in results if result.node.resource_type not in ("test", "unit_test")]
+    nodes = [result for result in results if result.node.resource_type != "test"]
     for result in nodes:
         if result.status not in ("success", "skipped"):
             raise BuildError(f"dbt: {result.node.unique_id} ended {result.status}: {result.message}")
-    tests = [_test_result(result) for result in results if result.node.resource_type in ("test", "unit_test")]
+    tests = [_test_result(result) for result in results if result.node.resource_type == "test"]
     skipped = [result.node.name for result in nodes if result.status == "skipped"]
     if skipped and all(test.success for test in tests):
         raise BuildError(f"dbt skipped {', '.join(skipped)} although nothing failed before")

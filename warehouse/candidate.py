@@ -73,6 +73,6 @@ def current_publication(connection: Connection) -> tuple[int, int] | None:
 def new_releases(connection: Connection, candidate: Candidate) -> set[int]:
     """The candidate's releases that the current publication does not have."""
     published = connection.execute(
-        "select release_key from meta.publication_release join meta.publication using (publication_key) where is_current"
+        "select pr.release_key from meta.publication_release as pr join meta.publication as p using (publication_key) where p.is_current"
     ).fetchall()
     return set(candidate.release_keys) - {int(row[0]) for row in published}

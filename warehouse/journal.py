@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -52,7 +52,7 @@ class Journal:
         if self.fs.exists(target):
             raise JournalError(f"{target} exists: two writers without the journal lock")
         self.fs.makedirs(self.root, exist_ok=True)
-        content = {"sequence": entry.sequence, "kind": entry.kind, "at": entry.at, **entry.body}
+        content = asdict(entry)
         self.fs.pipe_file(f"{target}.part", json.dumps(content, ensure_ascii=False, indent=1).encode() + b"\n")
         if isinstance(self.fs, fsspec.implementations.local.LocalFileSystem):
             with open(f"{target}.part", "rb") as file:
@@ -72,7 +72,7 @@ class Journal:
             content = json.loads(self.fs.cat_file(path))
         except json.JSONDecodeError as error:
             raise JournalError(f"{path} is damaged: {error}; restore the journal") from error
-        return Entry(content.pop("sequence"), content.pop("kind"), content.pop("at"), content)
+        return Entry(**content)
 
     def _numbers(self) -> list[int]:
         try:

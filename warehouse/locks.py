@@ -31,7 +31,7 @@ def hold(profile: Profile, name: str, *, wait: bool = False) -> Iterator[None]:
     with psycopg.connect(**parameters(profile), autocommit=True, application_name=holder) as connection:  # type: ignore[arg-type]
         if wait:
             connection.execute("select pg_advisory_lock(%s)", [key])
-        elif not connection.execute("select pg_try_advisory_lock(%s)", [key]).fetchone() == (True,):
+        elif connection.execute("select pg_try_advisory_lock(%s)", [key]).fetchone() != (True,):
             raise LockedError(f"{name} is locked by: {_holder(connection, key)}. Nothing was done; try again when it has ended.")
         yield
 

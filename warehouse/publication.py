@@ -111,9 +111,6 @@ def prune(profile: Profile) -> list[str]:
         dropped = [name for (name,) in found if name not in used]
         for name in dropped:
             connection.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(name)))
-        connection.execute(
-            "delete from meta.candidate_release where publication_key not in (select publication_key from meta.publication where is_kept)"
-        )
         return dropped
 
 

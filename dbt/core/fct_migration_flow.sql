@@ -77,7 +77,11 @@ final as (
     from flows
     inner join releases on flows.release_key = releases.release_key
     left join breaks
-        on flows.dataset = breaks.dataset and flows.area_code = breaks.area_code and flows.period_start_date = breaks.break_date
+        on
+            flows.dataset = breaks.dataset
+            and flows.area_code = breaks.area_code
+            and flows.period_start_date = breaks.break_date
+            and flows.value is not null
     where {{ not_quarantined('flows') }}
 )
 

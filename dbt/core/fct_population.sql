@@ -110,7 +110,9 @@ derived as (
         and count(*) = (
             select count(*)
             from regions as expected
-            where parts.year between coalesce(expected.population_from_year, parts.year) and coalesce(expected.population_to_year, parts.year)
+            where
+                parts.year >= coalesce(expected.population_from_year, parts.year)
+                and parts.year <= coalesce(expected.population_to_year, parts.year)
         )
 ),
 
@@ -185,8 +187,13 @@ final as (
         stocks.derivation,
         stocks.period_end_date
     from stocks
+    -- a gap is no point after a break
     left join breaks
-        on breaks.dataset = 'population' and stocks.area_code = breaks.area_code and stocks.period_start_date = breaks.break_date
+        on
+            breaks.dataset = 'population'
+            and stocks.area_code = breaks.area_code
+            and stocks.period_start_date = breaks.break_date
+            and stocks.value is not null
 )
 
 select

@@ -12,6 +12,8 @@ with releases as (
 observed as (
     select
         release_key,
+        snapshot_key,
+        source_row,
         period_kind,
         period_start_date,
         period_end_date
@@ -19,6 +21,8 @@ observed as (
     union all
     select
         release_key,
+        snapshot_key,
+        source_row,
         period_kind,
         period_start_date,
         period_end_date
@@ -34,8 +38,7 @@ final as (
         observed.period_end_date
     from observed
     inner join releases on observed.release_key = releases.release_key
-    -- a row whose period cannot be read is in quarantine
-    where observed.period_start_date is not null
+    where {{ not_quarantined('observed') }}
 )
 
 select

@@ -18,7 +18,6 @@ candidate as (
         release_key,
         is_current
     from {{ source('meta', 'candidate_release') }}
-    where publication_key = {{ var('publication_key') }}::bigint
 )
 
 select

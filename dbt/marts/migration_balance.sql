@@ -198,119 +198,78 @@ measured as (
         gathered.arrivals + gathered.departures as turnover,
         (gathered.population_start + gathered.population_end) / 2 as population_mean
     from gathered
-),
-
-final as (
-    select
-        areas.area_code,
-        areas.area_name_kk,
-        areas.area_name_ru,
-        areas.area_name_en,
-        areas.area_sort_order,
-        periods.period_label,
-        periods.period_kind,
-        measured.period_start_date,
-        measured.period_end_date,
-        periods.year,
-        measured.row_kind,
-        measured.arrivals::bigint as arrivals_persons,
-        measured.departures::bigint as departures_persons,
-        measured.balance::bigint as balance_persons,
-        measured.turnover::bigint as turnover_persons,
-        round(100 * measured.balance / nullif(measured.turnover, 0), 4)::numeric(12, 4) as effectiveness_pct,
-        case
-            when measured.balance is null
-                then
-                    'not complete in the current releases: '
-                    || concat_ws(
-                        ', ',
-                        case when measured.arrivals is null then 'arrivals' end,
-                        case when measured.departures is null then 'departures' end
-                    )
-        end as value_missing_reason,
-        measured.population_start::bigint as population_start_persons,
-        measured.population_end::bigint as population_end_persons,
-        measured.population_mean::numeric(20, 1) as population_mean_persons,
-        measured.population_break_kind,
-        round(10000 * measured.arrivals / measured.population_mean, 4)::numeric(12, 4) as arrivals_per_10000,
-        round(10000 * measured.departures / measured.population_mean, 4)::numeric(12, 4) as departures_per_10000,
-        round(10000 * measured.balance / measured.population_mean, 4)::numeric(12, 4) as balance_per_10000,
-        case
-            when measured.row_kind = 'subtotal' then 'a rate is given for single years only'
-            when measured.population_mean is null
-                then
-                    'no population in the current releases for '
-                    || concat_ws(
-                        ' and ',
-                        case when measured.population_start is null then measured.period_start_date::text end,
-                        case when measured.population_end is null then (measured.period_end_date + 1)::text end
-                    )
-            when measured.balance is null then 'one of the flows is missing'
-        end as rate_missing_reason,
-        measured.is_provisional,
-        measured.edition,
-        measured.population_edition,
-        measured.capture,
-        measured.licence,
-        measured.attribution,
-        -- a range over several releases has no single address
-        case when measured.arrivals_releases = 1 then measured.arrivals_release_key end as arrivals_release_key,
-        case when measured.departures_releases = 1 then measured.departures_release_key end as departures_release_key,
-        measured.population_start_release_key,
-        measured.population_end_release_key,
-        nullif(
-            concat_ws(
-                '; ',
-                measured.period_start_date::text || ': ' || measured.start_derivation,
-                (measured.period_end_date + 1)::text || ': ' || measured.end_derivation
-            ),
-            ''
-        ) as population_derivation
-    from measured
-    inner join areas on measured.area_key = areas.area_key
-    inner join periods
-        on
-            measured.period_start_date = periods.period_start_date
-            and measured.period_end_date = periods.period_end_date
-            and periods.period_kind in ('year', 'range')
 )
 
 select
-    area_code,
-    area_name_kk,
-    area_name_ru,
-    area_name_en,
-    area_sort_order,
-    period_label,
-    period_kind,
-    period_start_date,
-    period_end_date,
-    year,
-    row_kind,
-    arrivals_persons,
-    departures_persons,
-    balance_persons,
-    turnover_persons,
-    effectiveness_pct,
-    value_missing_reason,
-    population_start_persons,
-    population_end_persons,
-    population_mean_persons,
-    population_break_kind,
-    arrivals_per_10000,
-    departures_per_10000,
-    balance_per_10000,
-    rate_missing_reason,
-    is_provisional,
-    edition,
-    population_edition,
-    capture,
-    licence,
-    attribution,
-    arrivals_release_key,
-    departures_release_key,
-    population_start_release_key,
-    population_end_release_key,
-    population_derivation
-from final
-order by area_sort_order, period_start_date, period_end_date
+    areas.area_code,
+    areas.area_name_kk,
+    areas.area_name_ru,
+    areas.area_name_en,
+    areas.area_sort_order,
+    periods.period_label,
+    periods.period_kind,
+    measured.period_start_date,
+    measured.period_end_date,
+    periods.year,
+    measured.row_kind,
+    measured.arrivals::bigint as arrivals_persons,
+    measured.departures::bigint as departures_persons,
+    measured.balance::bigint as balance_persons,
+    measured.turnover::bigint as turnover_persons,
+    round(100 * measured.balance / nullif(measured.turnover, 0), 4)::numeric(12, 4) as effectiveness_pct,
+    case
+        when measured.balance is null
+            then
+                'not complete in the current releases: '
+                || concat_ws(
+                    ', ',
+                    case when measured.arrivals is null then 'arrivals' end,
+                    case when measured.departures is null then 'departures' end
+                )
+    end as value_missing_reason,
+    measured.population_start::bigint as population_start_persons,
+    measured.population_end::bigint as population_end_persons,
+    measured.population_mean::numeric(20, 1) as population_mean_persons,
+    measured.population_break_kind,
+    round(10000 * measured.arrivals / measured.population_mean, 4)::numeric(12, 4) as arrivals_per_10000,
+    round(10000 * measured.departures / measured.population_mean, 4)::numeric(12, 4) as departures_per_10000,
+    round(10000 * measured.balance / measured.population_mean, 4)::numeric(12, 4) as balance_per_10000,
+    case
+        when measured.row_kind = 'subtotal' then 'a rate is given for single years only'
+        when measured.population_mean is null
+            then
+                'no population in the current releases for '
+                || concat_ws(
+                    ' and ',
+                    case when measured.population_start is null then measured.period_start_date::text end,
+                    case when measured.population_end is null then (measured.period_end_date + 1)::text end
+                )
+        when measured.balance is null then 'one of the flows is missing'
+    end as rate_missing_reason,
+    measured.is_provisional,
+    measured.edition,
+    measured.population_edition,
+    measured.capture,
+    measured.licence,
+    measured.attribution,
+    -- a range over several releases has no single address
+    case when measured.arrivals_releases = 1 then measured.arrivals_release_key end as arrivals_release_key,
+    case when measured.departures_releases = 1 then measured.departures_release_key end as departures_release_key,
+    measured.population_start_release_key,
+    measured.population_end_release_key,
+    nullif(
+        concat_ws(
+            '; ',
+            measured.period_start_date::text || ': ' || measured.start_derivation,
+            (measured.period_end_date + 1)::text || ': ' || measured.end_derivation
+        ),
+        ''
+    ) as population_derivation
+from measured
+inner join areas on measured.area_key = areas.area_key
+inner join periods
+    on
+        measured.period_start_date = periods.period_start_date
+        and measured.period_end_date = periods.period_end_date
+        and periods.period_kind in ('year', 'range')
+order by areas.area_sort_order, measured.period_start_date, measured.period_end_date

@@ -1,16 +1,16 @@
 {{ config(tags=['pub'], meta={'reads': ['bns.external_arrivals', 'bns.external_departures']}) }}
--- Every current figure of the two flows stands in the mart as it is in core, and the mart has no other.
+-- Every current figure of the two flows stands in the mart as it does in the facts, and the mart has no other.
 with flows as (
     select
         areas.area_code,
         periods.period_start_date,
         sum(fact.value) filter (where fact.direction = 'arrival') as arrivals,
         sum(fact.value) filter (where fact.direction = 'departure') as departures
-    from {{ ref('fct_migration_flow') }} as fact
-    inner join {{ ref('dim_release') }} as releases on fact.release_key = releases.release_key
+    from {{ ref('pub_fct_migration_flow') }} as fact
+    inner join {{ ref('dim_cube') }} as cubes on fact.cube_key = cubes.cube_key
     inner join {{ ref('dim_area') }} as areas on fact.area_key = areas.area_key
     inner join {{ ref('dim_period') }} as periods on fact.period_key = periods.period_key
-    where releases.is_current and releases.dataset in ('external_arrivals', 'external_departures')
+    where cubes.cube_code in ('bns.external_arrivals', 'bns.external_departures')
     group by areas.area_code, periods.period_start_date
 ),
 

@@ -16,7 +16,8 @@ def suite(schema: str) -> Suite:
             _same_years(schema),
             _balance_adds_up(schema),
             _ranges_are_sums(schema),
-            _men_and_women_make_all(schema),
+            _parts_make_the_whole(schema, "men and women", "sex", ("M", "F"), "locality"),
+            _parts_make_the_whole(schema, "urban and rural", "locality", ("U", "R"), "sex"),
             _plausible_growth(schema),
         ],
     )
@@ -70,29 +71,30 @@ def _ranges_are_sums(schema: str) -> Check:
     )
 
 
-def _men_and_women_make_all(schema: str) -> Check:
+def _parts_make_the_whole(schema: str, name: str, dimension: str, parts: tuple[str, str], other: str) -> Check:
     """Identity 3 of the dossier: 421 of 421 cells. Compared inside one edition, for editions never mix in one identity."""
+    listed = ", ".join(f"'{part}'" for part in parts)
     return none_of(
-        "men and women make all, in every edition",
+        f"{name} make all, in every edition",
         "hold",
         "coherence",
         f"""
         with stock as (
-            select area.area_code, release.edition, period.period_start_date as reference_date, sex.sex_code, fact.value
+            select area.area_code, release.edition, period.period_start_date as at, part.{dimension}_code as part, fact.value,
+                other.{other}_code as other
             from {schema}.fct_population_vintage as fact
             join {schema}.dim_area as area using (area_key)
             join {schema}.dim_period as period using (period_key)
-            join {schema}.dim_sex as sex using (sex_key)
-            join {schema}.dim_locality as locality using (locality_key)
+            join {schema}.dim_{dimension} as part using ({dimension}_key)
+            join {schema}.dim_{other} as other using ({other}_key)
             join {schema}.dim_release as release using (release_key)
-            where locality.locality_code = '_T'
         )
-        select concat(area_code, ' ', reference_date, ', edition ', edition, ': men and women ',
-            sum(value) filter (where sex_code in ('M', 'F')), ', all ', max(value) filter (where sex_code = '_T')) as detail
+        select concat(area_code, ' ', at, ', edition ', edition, ': {name} make ', sum(value) filter (where part in ({listed})),
+            ', all are ', max(value) filter (where part = '_T')) as detail
         from stock
-        group by area_code, reference_date, edition
-        having count(value) = 3
-            and sum(value) filter (where sex_code in ('M', 'F')) <> max(value) filter (where sex_code = '_T')
+        group by area_code, at, edition, other
+        having count(value) filter (where part in ({listed})) = 2 and count(value) filter (where part = '_T') = 1
+            and sum(value) filter (where part in ({listed})) <> max(value) filter (where part = '_T')
         """,
         (POPULATION,),
     )

@@ -1,10 +1,12 @@
-"""Requests to the bureau: Taldau's tree of an index, and the dynamic tables of stat.gov.kz (dossier sections 2 and 3)."""
+"""Requests to the bureau: Taldau's tree of an index, and the files of stat.gov.kz (dossier sections 2 and 3)."""
 
 from __future__ import annotations
 
 from extractors.archive import Request, Snapshot
 from extractors.http import Transport
 from extractors.source import Dataset, Source, SourceError
+
+ELEMENT_FILES = {"workbook": "file/ru/", "element_csv": "csv/file/ru/", "element_json": "json/file/ru/"}
 
 
 def fetch(source: Source, dataset: Dataset, transport: Transport) -> list[Snapshot]:
@@ -14,12 +16,26 @@ def fetch(source: Source, dataset: Dataset, transport: Transport) -> list[Snapsh
 
 def requests(source: Source, dataset: Dataset) -> list[Request]:
     """What must be asked for the dataset. Raises `SourceError` for an interface that the bureau does not have."""
-    interface = dataset.request["interface"]
+    wanted = dataset.request
+    interface = wanted["interface"]
     if interface == "taldau_tree":
         return [_tree(source, dataset)]
-    if interface == "workbook":
-        return [Request("GET", f"{source.base_urls['stat']}/api/iblock/element/{dataset.request['element_id']}/file/ru/")]
-    raise SourceError(f"bns: unknown interface {interface!r}; known are taldau_tree and workbook")
+    if interface in ELEMENT_FILES:
+        return [Request("GET", f"{source.base_urls['stat']}/api/iblock/element/{wanted['element_id']}/{ELEMENT_FILES[interface]}")]
+    if interface == "region_table":
+        return [_listing(source, dataset, (("year", year),)) for year in wanted["years"]]
+    if interface == "region_matrix":
+        return [_listing(source, dataset, ())]
+    if interface == "printed":
+        # no interface to ask: the request names what was read
+        return [Request("READ", f"printed:///{wanted['reading']}")]
+    known = ", ".join(("taldau_tree", *ELEMENT_FILES, "region_table", "region_matrix", "printed"))
+    raise SourceError(f"bns: unknown interface {interface!r}; known are {known}")
+
+
+def _listing(source: Source, dataset: Dataset, params: tuple[tuple[str, str], ...]) -> Request:
+    """The page that lists spreadsheets: their element ids are new with each release, and none is known for these tables."""
+    return Request("GET", f"{source.base_urls['stat']}{dataset.request['page']}", params=(*params, ("type", "spreadsheets")))
 
 
 def _tree(source: Source, dataset: Dataset) -> Request:

@@ -152,7 +152,7 @@ final as (
                     || ', expected MMYYYY with month 12 and period type 7 (year)'
         end as period_issue,
         case
-            when unit_as_sourced is not null and {{ bns_text('measure_name') }} is distinct from unit_as_sourced
+            when unit_as_sourced is not null and ({{ bns_text('measure_name') }} = unit_as_sourced) is not true
                 then 'found ' || quote_nullable(measure_name) || ', expected ' || quote_literal(unit_as_sourced)
         end as unit_issue,
         case

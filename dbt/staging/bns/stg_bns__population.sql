@@ -155,7 +155,7 @@ final as (
         end as period_issue,
         -- the sheet of the whole population prints no unit
         case
-            when unit is not null and {{ bns_text('unit') }} is distinct from unit_as_sourced and unit_as_sourced is not null
+            when {{ bns_text('unit') }} <> unit_as_sourced
                 then 'found ' || quote_literal(unit) || ', expected ' || quote_literal(unit_as_sourced) || ' or none printed'
         end as unit_issue,
         case

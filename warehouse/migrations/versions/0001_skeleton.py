@@ -100,12 +100,10 @@ create unique index publication_current on meta.publication (is_current) where i
 comment on table meta.publication is 'The moments in which readers started to see a set of releases; the last three are kept.';
 
 create table meta.candidate_release (
-    publication_key bigint not null,
-    release_key bigint not null references meta.release,
-    is_current boolean not null,
-    primary key (publication_key, release_key)
+    release_key bigint primary key references meta.release,
+    is_current boolean not null
 );
-comment on table meta.candidate_release is 'What a candidate is built from; of each slice the release with the highest rank is current.';
+comment on table meta.candidate_release is 'What the candidate in the making is built from; of each slice the release with the highest rank is current.';
 
 create table meta.publication_release (
     publication_key bigint not null references meta.publication,

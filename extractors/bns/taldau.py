@@ -1,0 +1,112 @@
+"""Taldau's JSON: the tree of an index, and the flat cube that stat.gov.kz gives for an element (dossier sections 3.1 and 3.4)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from extractors.bns.decode import decode_json, text_or_none
+from extractors.bns.scope import in_scope
+from extractors.rows import WHOLE, ContractError, Parsed, Row
+from extractors.source import Dataset
+
+TALDAU = ("index_id", "period_type", "dictionaries", "terms", "term_id", "term_name", "measure_name", "period", "value")
+NAME = 1 + TALDAU.index("term_name")
+NODE_KEYS = {"id", "text", "leaf", "expanded", "measureName"}
+# MMYYYY, a star for preliminary; the twin files of stat.gov.kz write YYYYMM, which must not be taken for it
+TREE_PERIOD = re.compile(r"y(0[1-9]|1[0-2])(19|20)\d\d\*?")
+YEAR_DATE = re.compile(r"31\.12\.((?:19|20)\d\d)")
+
+
+def parse_tree(dataset: Dataset, bodies: list[bytes]) -> Parsed:
+    """One row a period of a node. Raises `ContractError` with the JSON pointer."""
+    nodes = _objects(bodies[0], "tree nodes")
+    wanted = dataset.request
+    rows: list[Row] = []
+    for number, raw_node in enumerate(nodes):
+        node = {key.strip(): value for key, value in raw_node.items()}
+        if missing := {"id", "text", "measureName"} - node.keys():
+            raise ContractError(f"/{number}", "a node with id, text and measureName", f"no {', '.join(sorted(missing))}")
+        same = (wanted["index_id"], wanted["period_type"], ",".join(wanted["dictionaries"]), ",".join(wanted["terms"]))
+        about = (*same, text_or_none(node.pop("id")), text_or_none(node.pop("text")), text_or_none(node.pop("measureName")))
+        for key, value in node.items():
+            if key in NODE_KEYS:
+                continue
+            if not TREE_PERIOD.fullmatch(key):
+                raise ContractError(f"/{number}/{key}", "a period key such as y122023 (MMYYYY)", repr(key))
+            rows.append((f"/{number}/{key}", *about, key[1:], text_or_none(value)))
+    return _whole(rows)
+
+
+def parse_element_json(dataset: Dataset, bodies: list[bytes]) -> Parsed:
+    """One row a period of a cell of the cube; those of districts are counted as out of scope.
+
+    Raises `ContractError` with the JSON pointer.
+    """
+    rows: list[Row] = []
+    out_of_scope = 0
+    for number, cell in enumerate(_objects(bodies[0], "cells of a cube")):
+        found = list(_cell(dataset, f"/{number}", cell))
+        if in_scope(dataset, found[0][NAME] if found else None):
+            rows += found
+        else:
+            out_of_scope += len(found)
+    parsed = _whole(rows)
+    parsed.out_of_scope = out_of_scope
+    return parsed
+
+
+def _cell(dataset: Dataset, position: str, cell: dict[str, Any]) -> Iterator[Row]:
+    wanted = dataset.request
+    terms, names = _list(position, cell, "terms"), _list(position, cell, "termNames")
+    if not len(terms) == len(names) == len(wanted["dictionaries"]):
+        expected = f"a term and its name for each of the dictionaries {', '.join(wanted['dictionaries'])}"
+        raise ContractError(position, expected, f"{len(terms)} terms and {len(names)} names")
+    same = (wanted["element_id"], wanted["period_type"], ",".join(wanted["dictionaries"]), ",".join(map(str, terms)))
+    # which members the other terms are, their ids say
+    about = (*same, text_or_none(terms[0]), text_or_none(names[0]), None)
+    periods = _list(position, cell, "periods")
+    _nothing_left(position, cell)
+    for number, period in enumerate(periods):
+        here = f"{position}/periods/{number}"
+        if not isinstance(period, dict) or not {"name", "date", "value"} <= period.keys():
+            raise ContractError(here, "a period with name, date and value", repr(period))
+        date = _date(here, period.pop("name"), period.pop("date"))
+        row = (f"{here}/value", *about, date, text_or_none(period.pop("value")))
+        _nothing_left(here, period)
+        yield row
+
+
+def _date(position: str, name: object, date: object) -> str:
+    """The date as printed. The star of a preliminary figure stands after the period's name: it goes with the date."""
+    year = YEAR_DATE.fullmatch(str(date))
+    bare = str(name).rstrip("* ")
+    if not year or bare != f"{year.group(1)} год":
+        raise ContractError(position, "a year such as '2023 год' with the date 31.12.2023", f"{name!r} with {date!r}")
+    return f"{date}*" if str(name).rstrip().endswith("*") else str(date)
+
+
+def _objects(body: bytes, what: str) -> list[dict[str, Any]]:
+    found = decode_json(body)
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise ContractError("/", f"a list of {what}", type(found).__name__)
+    return found
+
+
+def _list(position: str, cell: dict[str, Any], key: str) -> list[Any]:
+    found = cell.pop(key, None)
+    if not isinstance(found, list):
+        raise ContractError(f"{position}/{key}", "a list", repr(found))
+    return found
+
+
+def _nothing_left(position: str, item: dict[str, Any]) -> None:
+    if item:
+        raise ContractError(f"{position}/{next(iter(item))}", "no field that is not known", ", ".join(map(repr, item)))
+
+
+def _whole(rows: list[Row]) -> Parsed:
+    if not rows:
+        raise ContractError("/", "at least one observation", "none")
+    return Parsed(TALDAU, {WHOLE: rows})

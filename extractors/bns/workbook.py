@@ -1,0 +1,102 @@
+"""The dynamic workbook of element 6584: sheets by sex, regions in rows, years in columns."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from xml.etree.ElementTree import ParseError
+
+from openpyxl import load_workbook
+from openpyxl.cell.cell import Cell, MergedCell
+from openpyxl.utils.exceptions import InvalidFileException
+from openpyxl.worksheet.worksheet import Worksheet
+
+from extractors.bns.table import TABLE
+from extractors.rows import ContractError, Parsed, Row, by_slice
+from extractors.source import Dataset
+
+# Sections of the sheets by sex; the first, untitled or titled otherwise, is the total
+LOCALITIES = ("Городское население", "Сельское население")
+YEAR = re.compile(r"(19|20)\d\d")
+
+
+def parse_workbook(dataset: Dataset, bodies: list[bytes]) -> Parsed:
+    """The cells, in slices of one reference date of one table; the edition is the date of the workbook's last change.
+
+    Raises `ContractError` with sheet and cell.
+    """
+    body = bodies[0]
+    if not body:
+        raise ContractError("byte 0", "an XLSX workbook", "0 bytes")
+    try:
+        book = load_workbook(io.BytesIO(body), data_only=True)
+    except (zipfile.BadZipFile, InvalidFileException, KeyError, ParseError, ValueError, OSError) as error:
+        raise ContractError("byte 0", "an XLSX workbook", f"{type(error).__name__}: {error}") from error
+    sheets: dict[str, str] = dataset.request["sheets"]
+    if unknown := [name for name in book.sheetnames if name not in sheets]:
+        raise ContractError(f"sheet {unknown[0]!r}", f"one of {', '.join(sheets)}", "an unknown sheet")
+    modified = book.properties.modified if b"dcterms:modified" in _core_properties(body) else None
+    slices = by_slice(row for sheet in book.worksheets for row in _sheet(dataset, sheet, sheets[sheet.title]))
+    if not slices:
+        raise ContractError(f"sheet {book.sheetnames[0]!r}", "figures", "none")
+    return Parsed(TABLE, slices, edition=modified.date().isoformat() if modified else "")
+
+
+def _core_properties(body: bytes) -> bytes:
+    # openpyxl invents a date of modification where the workbook states none
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        return archive.read("docProps/core.xml") if "docProps/core.xml" in archive.namelist() else b""
+
+
+def _sheet(dataset: Dataset, sheet: Worksheet, sex: str) -> Iterator[tuple[str, Row]]:
+    years = _year_row(sheet)
+    unit, section, locality = None, None, None
+    for cells in sheet.iter_rows():
+        label = _label(cells[0])
+        if cells[0].row < years[0].row:
+            # the last line above the years prints the unit, in any column
+            unit = next((str(cell.value) for cell in reversed(cells) if cell.value is not None), unit)
+            continue
+        if cells[0].row == years[0].row or _is_note(label):
+            continue
+        figures = [(year, cell) for year, cell in _by_year(years, cells) if cell.value is not None]
+        if label and not figures:  # a title of a section
+            section, locality = label, label.strip() if label.strip() in LOCALITIES else None
+        table = "region" if sex == "_T" else "region_sex_locality" if locality else "region_sex"
+        for year, cell in figures:
+            about = (dataset.request["element_id"], None, unit, sheet.title, section, label, locality, None, None, None)
+            yield f"{table}/{year}-01-01", (f"{sheet.title}!{cell.coordinate}", *about, year, _figure(cell))
+
+
+def _year_row(sheet: Worksheet) -> list[Cell | MergedCell]:
+    """The cells of the row that holds the years, from column B on."""
+    for cells in sheet.iter_rows(max_row=20):
+        years = [cell for cell in cells[1:] if YEAR.fullmatch(str(cell.value))]
+        if years and cells[0].value is None:
+            return years
+    raise ContractError(f"{sheet.title}!A1:Z20", "a row of years from column B on", "none")
+
+
+def _by_year(years: list[Cell | MergedCell], cells: tuple[Cell | MergedCell, ...]) -> Iterator[tuple[str, Cell | MergedCell]]:
+    columns = {year.column: str(year.value) for year in years}
+    for cell in cells[1:]:
+        if cell.column in columns:
+            yield columns[cell.column], cell
+        elif cell.value is not None:
+            raise ContractError(f"{cell.parent.title}!{cell.coordinate}", "no figure outside the columns of the years", repr(cell.value))
+
+
+def _label(cell: Cell | MergedCell) -> str | None:
+    return None if cell.value is None else str(cell.value)
+
+
+def _is_note(label: str | None) -> bool:
+    return label is not None and re.match(r"\d+\)", label) is not None
+
+
+def _figure(cell: Cell | MergedCell) -> str:
+    """The figure as text; a whole number that the workbook keeps as a float is written without its `.0`."""
+    value = cell.value
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

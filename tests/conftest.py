@@ -1,0 +1,65 @@
+"""A real PostgreSQL for the whole session, and for each test that asks a warehouse of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from warehouse import build, migrate, server
+from warehouse.profile import ROOT, Profile, state_root
+
+SHARED_DATA = ROOT.parent / "shared" / "data"
+TEMPLATE = "koshi_template"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The session's own state folder and server; nothing of a developer's is touched."""
+    folder = tmp_path_factory.mktemp("state")
+    for name in ("DATABASE_URL", "KOSHI_PROFILE", "KOSHI_ARCHIVE", "KOSHI_JOURNAL", "KOSHI_DATABASE", "KOSHI_KILL_AT"):
+        os.environ.pop(name, None)
+    os.environ["KOSHI_STATE"] = str(folder)
+    yield folder
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def template(_state: Path) -> str:
+    """A migrated database with seeds and staging, from which each test's own is copied."""
+    profile = Profile("sample", "", "", _state / "template", TEMPLATE)
+    migrate.prepare(profile)
+    build.prepare(profile)
+    return TEMPLATE
+
+
+def new_profile(folder: Path, name: str = "koshi_test") -> Profile:
+    """An empty warehouse with an archive and a journal of its own.
+
+    One database name and one folder for dbt serve all tests: another name would cost a full parse of the project each time.
+    """
+    with psycopg.connect(server.start().dsn(), autocommit=True) as connection:
+        connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+        statement = sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(TEMPLATE))
+        connection.execute(statement)
+    profile = Profile("sample", str(folder / "archive"), str(folder / "journal"), state_root() / name, name)
+    migrate.prepare(profile)  # rights on a database are not copied with it
+    return profile
+
+
+@pytest.fixture
+def profile(tmp_path: Path, template: str) -> Profile:
+    """An empty warehouse with an empty archive."""
+    return new_profile(tmp_path)
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The agencies' real files; without them the test says loudly that it did not run."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"NOT TESTED AGAINST REAL FILES: {SHARED_DATA} is not there")
+    return SHARED_DATA

@@ -1,0 +1,124 @@
+"""Broken deliveries end rejected or quarantined as declared, named by where they are broken; the others go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.small import REGIONS, arrivals, fill, population, put, run, tree
+from tests.state import read, state
+from warehouse.profile import Profile
+
+LATER = "2026-03-01"
+
+
+def _without_2019() -> bytes:
+    return tree({year: value for year, value in arrivals().items() if year != 2019})
+
+
+def _doubled() -> bytes:
+    node = json.loads(tree(arrivals()))[0]
+    return json.dumps([node, node], ensure_ascii=False).encode()
+
+
+BROKEN: dict[str, tuple[Callable[[], bytes], str, str]] = {
+    # what is broken: the bytes, the expectation that must name it, the position it must name
+    "a letter in a figure": (lambda: tree(arrivals() | {2020: "1o20"}), "every value is readable", "/0/y122020"),
+    "an unknown region": (lambda: tree(arrivals(), id="999999"), "every area is readable", "/0/y122018"),
+    "a missing year": (_without_2019, "no year is missing between the first and the last", "year 2019"),
+    "a doubled row": (_doubled, "one row for each area_code, period_start_date", "/1/y122018"),
+    "half a JSON document": (lambda: tree(arrivals())[:60], "the answer is readable", "line 1 column"),
+    "0 bytes": (lambda: b"", "the answer is readable", "byte 0"),
+    "an unknown unit": (lambda: tree(arrivals(), measureName="Тысяч человек"), "every unit is readable", "/0/y122018"),
+    "a period of the other form": (lambda: tree(arrivals() | {}, y201712="5"), "every period is readable", "/0/y201712"),
+    "a page instead of data": (lambda: b"<!DOCTYPE html><html></html>", "the answer is readable", "line 1 column 1"),
+    "a year taken away": (lambda: tree(arrivals(range(2018, 2021))), "no observation of the release below is missing", "2021"),
+    "a negative number of persons": (lambda: tree(arrivals() | {2020: "-5"}), "no value below 0", "/0/y122020"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_delivery_of_arrivals_is_rejected_by_name_and_readers_see_no_change(profile: Profile, kind: str) -> None:
+    body, expectation, position = BROKEN[kind]
+    fill(profile)
+    _, first = run(profile)
+    assert first.outcome == "published"
+    before = {name: rows for name, rows in state(profile).items() if name.startswith(("bi.", "pub_"))}
+
+    put(profile, "external_arrivals", body(), LATER)
+    put(profile, "external_departures", tree({year: 1400 for year in range(2018, 2022)}), LATER)
+    intakes, settled = run(profile)
+
+    verdict = intakes["external_arrivals"].rejected[0]
+    reason = " | ".join(verdict.reasons)
+    assert expectation in reason
+    assert position in reason
+    named = read(profile, "select source, dataset, edition, state from meta.release where state = 'rejected'")
+    assert named == [("bns", "external_arrivals", f"retrieved {LATER}T00:00:00+00:00", "rejected")]
+    history = read(profile, f"select count(*) from quality.validation_result where not success and expectation = '{expectation}'")
+    assert history == [(1,)]
+    # the other dataset goes on: a revision of departures is published beside the old arrivals
+    assert settled.outcome == "published"
+    assert read(profile, "select arrivals_persons, departures_persons from bi.migration_balance where year = 2020") == [(1020, 1400)]
+    assert before["bi.migration_balance"] != state(profile)["bi.migration_balance"]
+
+    # run again without change: known, nothing done
+    sequence = read(profile, "select max(sequence) from meta.journal_entry")
+    intakes, settled = run(profile)
+    assert all(delivery.known for intake in intakes.values() for delivery in intake.deliveries)
+    assert settled.outcome == "nothing new"
+    assert read(profile, "select max(sequence) from meta.journal_entry") == sequence
+
+
+def test_a_letter_in_one_region_is_quarantined_and_the_rest_of_the_table_is_published(profile: Profile) -> None:
+    fill(profile)
+    put(profile, "population", population(replace={(REGIONS[0], 2020): "1 002 00O"}), LATER)
+    intakes, settled = run(profile)
+
+    # 1 row of 18 is 5.6 % > 5 %: the cap rejects the slice of 2020; the other dates are unchanged
+    assert [verdict.slice for verdict in intakes["population"].rejected] == ["region/2020-01-01"]
+    assert "every value is readable" in intakes["population"].rejected[0].reasons[0]
+    assert settled.outcome == "published"
+
+
+def test_below_the_cap_the_row_is_set_aside_with_a_pointer_to_it(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    from extractors.source import Dataset
+
+    generous = property(lambda self: 0.06)
+    monkeypatch.setattr(Dataset, "quarantine_max_share", generous, raising=False)
+    fill(profile)
+    put(profile, "population", population(replace={(REGIONS[0], 2020): "1 002 00O"}), LATER)
+    intakes, settled = run(profile)
+
+    assert not intakes["population"].rejected
+    pointers = read(profile, "select source_row, rule, detail from quality.quarantine")
+    assert [(row, rule) for row, rule, _ in pointers] == [("Все население!D3", "every value is readable")]
+    assert "'1 002 00O'" in str(pointers[0][2])
+    # the row itself stays in raw, and no fact uses it: missing, not zero and not the older figure
+    assert read(profile, "select count(*) from raw.bns_table where value = '1 002 00O'") == [(1,)]
+    assert settled.outcome == "published"
+    assert (
+        read(
+            profile,
+            "select count(*) from bi.fct_population join bi.dim_area using (area_key) join bi.dim_period using (period_key)"
+            " where area_code = '11' and period_start_date = '2020-01-01'",
+        )
+        == [(0,)]
+    )
+
+
+def test_a_table_whose_regions_do_not_make_the_republic_is_rejected(profile: Profile) -> None:
+    fill(profile)
+    put(profile, "population", population(replace={(REGIONS[1], 2019): 1_001_001}), LATER)
+    intakes, _ = run(profile)
+    # 17 x 1,001,000 = 17,017,000 against 16 x 1,001,000 + 1,001,001 = 17,017,001
+    assert "the republic is 17017000.000000, its regions make 17017001.000000" in intakes["population"].rejected[0].reasons[0]
+
+
+def test_an_unknown_region_of_a_table_is_never_another_region(profile: Profile) -> None:
+    fill(profile)
+    put(profile, "population", population().replace(b"", b""), LATER)
+    run(profile)
+    assert read(profile, "select count(*) from meta.release where state = 'rejected'") == [(0,)]

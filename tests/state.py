@@ -1,0 +1,37 @@
+"""The whole state of a warehouse as data, for comparing two of them row for row."""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from warehouse.connection import connect
+from warehouse.profile import Profile
+
+# load times, and the table that is a log of them
+TIMES = {"recorded_at", "first_seen", "resolved_at", "published_at"}
+NOT_COMPARED = {("meta", "run"), ("meta", "schema_version"), ("meta", "journal_entry")}
+
+
+def state(profile: Profile) -> dict[str, list[tuple[object, ...]]]:
+    """Every table and view of raw, meta, quality, core_*, pub_* and bi: its rows as text, sorted, load times left out."""
+    found: dict[str, list[tuple[object, ...]]] = {}
+    with connect(profile) as connection:
+        relations = connection.execute(
+            r"select nspname, relname from pg_class join pg_namespace as n on n.oid = relnamespace where relkind in ('r', 'v')"
+            r" and (nspname in ('raw', 'meta', 'quality', 'bi') or nspname ~ '^(core|pub)_') order by 1, 2"
+        ).fetchall()
+        for schema, name in relations:
+            if (schema, name) in NOT_COMPARED:
+                continue
+            cursor = connection.execute(sql.SQL("select * from {} limit 0").format(sql.Identifier(schema, name)))
+            columns = [column.name for column in cursor.description or () if column.name not in TIMES]
+            listed = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(column)) for column in columns)
+            rows = connection.execute(sql.SQL("select {} from {} order by {}").format(listed, sql.Identifier(schema, name), listed))
+            found[f"{schema}.{name}"] = rows.fetchall()
+    return found
+
+
+def read(profile: Profile, query: str) -> list[tuple[object, ...]]:
+    """The rows of a query, as the admin."""
+    with connect(profile) as connection:
+        return connection.execute(query).fetchall()  # type: ignore[arg-type]
