@@ -17,6 +17,7 @@ from rich.console import Console
 
 from warehouse import connection as database
 from warehouse import migrate, publication, runs, server, steps
+from warehouse.keys import hex_key
 from warehouse.locks import LockedError, hold
 from warehouse.profile import ROOT, Profile, load
 
@@ -108,7 +109,7 @@ def _run_dags() -> Iterator[tuple[str, dict[str, str]]]:
     bag = DagBag(str(ROOT / "dags"))
     if bag.import_errors:
         raise RuntimeError(f"a DAG does not import: {bag.import_errors}")
-    order = sorted(name for name in bag.dags if name.startswith("extract_")) + ["warehouse"]
+    order = [*sorted(name for name in bag.dags if name.startswith("extract_")), "warehouse"]
     for name in order:
         outcome: Any = bag.dags[name].test()
         yield name, {_task_name(task): str(task.state) for task in outcome.get_task_instances()}
@@ -176,7 +177,7 @@ def status() -> None:
     found = publication.status(profile)
     for number, key, at, is_current in found["kept"]:
         mark = " ← readers see this one" + (f", pinned: {found['pinned']}" if found["pinned"] else "") if is_current else ""
-        console.print(f"publication {number} ({publication.hex_key(key)}) of {at:%Y-%m-%d %H:%M:%S} UTC{mark}", highlight=False)
+        console.print(f"publication {number} ({hex_key(key)}) of {at:%Y-%m-%d %H:%M:%S} UTC{mark}", highlight=False)
     for source, dataset, state, count in found["releases"]:
         console.print(f"  {source}.{dataset}: {count} {state}", highlight=False)
 

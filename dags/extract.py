@@ -42,7 +42,8 @@ def _dag_of(source: Source) -> DAG:
         doc_md=f"{source.name.en}: {', '.join(source.datasets)}.",
     )
     def extract() -> None:
-        take_in = task(_take_in, task_id="take_in", outlets=[Asset(source.asset)], map_index_template="{{ task.op_kwargs['dataset'] }}")
+        label = "{{ task.op_kwargs['dataset'] }}"
+        take_in = task(task_id="take_in", outlets=[Asset(source.asset)], map_index_template=label)(_take_in)
         catch_up() >> take_in.partial(source=source.code).expand(dataset=sorted(source.datasets))
 
     return extract()

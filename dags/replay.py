@@ -18,7 +18,12 @@ def replay() -> int:
 
 
 @dag(
-    dag_id="replay", schedule=None, start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Almaty"), catchup=False, max_active_runs=1, doc_md=__doc__
+    dag_id="replay",
+    schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Almaty"),
+    catchup=False,
+    max_active_runs=1,
+    doc_md=__doc__,
 )
 def replay_warehouse() -> None:
     """From the journal to the ledger, core and the kept publications."""

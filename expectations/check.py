@@ -14,7 +14,7 @@ import great_expectations.expectations as gxe
 Outcome = Literal["reject", "quarantine", "warn", "hold"]
 # Statistical quality dimensions of the European Statistics Code of Practice, principles 11 to 15
 Dimension = Literal["relevance", "accuracy", "timeliness", "coherence", "accessibility"]
-# The rows under test, as a query: {batch} is what Great Expectations itself calls it
+# The rows under test; {batch} is what Great Expectations calls them, and puts a subquery with its own alias in place of it
 BATCH = "{batch}"
 
 
@@ -46,7 +46,9 @@ class Suite:
     checks: list[Check]
 
 
-def _make(name: str, kind: Any, outcome: Outcome, offenders: str, dimension: Dimension, reads: tuple[str, ...] = (), **kwargs: Any) -> Check:
+def _make(
+    name: str, kind: Any, outcome: Outcome, offenders: str, dimension: Dimension, reads: tuple[str, ...] = (), **kwargs: Any
+) -> Check:
     severity = "warning" if outcome == "warn" else "critical"
     meta = {"name": name, "outcome": outcome, "dimension": dimension}
     return Check(name, kind(description=name, severity=severity, meta=meta, **kwargs), outcome, offenders, dimension, reads)

@@ -84,7 +84,7 @@ def _observed(result: Any) -> str:
 
 def _offenders(profile: Profile, query: str, check: Check) -> tuple[Offender, ...]:
     with connect(profile, "koshi_loader") as connection:
-        statement = sql.SQL(check.offenders.replace(BATCH, f"({query}) as batch"))  # type: ignore[arg-type]
+        statement = sql.SQL(check.offenders.replace(BATCH, f"({query}) as subselect"))
         cursor = connection.execute(statement)
         names = [column.name for column in cursor.description or ()]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

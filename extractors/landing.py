@@ -86,7 +86,8 @@ def reland(connection: Connection, archive: Archive, source: Source, entry: Entr
     if releases and UNREADABLE not in releases:
         parsed = parse(source, dataset, archive, snapshots)
         for name, release in releases.items():
-            _, digest = _copy(connection, dataset, release["release_key"], _snapshot(snapshots, parsed, name), parsed.columns, parsed.slices.get(name, []))
+            snapshot, rows = _snapshot(snapshots, parsed, name), parsed.slices.get(name, [])
+            _, digest = _copy(connection, dataset, release["release_key"], snapshot, parsed.columns, rows)
             if digest != release["row_digest"]:
                 raise LandingError(
                     f"journal entry {entry.sequence}: {source.code}.{dataset_name} {name} parses to other rows than when it landed "
@@ -153,7 +154,8 @@ def _stage(
     releases, confirmations = [], []
     for name, rows in parsed.slices.items():
         key = content_key("release", source.code, dataset_name, name, label, *(snapshot.sha256 for snapshot in snapshots))
-        count, digest = _copy(connection, dataset, key, _snapshot(snapshots, parsed, name), parsed.columns, rows) if parsed.columns else (0, "")
+        snapshot = _snapshot(snapshots, parsed, name)
+        count, digest = _copy(connection, dataset, key, snapshot, parsed.columns, rows) if parsed.columns else (0, "")
         result.parsed += count
         below = _below(connection, source.code, dataset_name, name, rank)
         if below and below[1] == digest and name != UNREADABLE:
@@ -198,7 +200,7 @@ def _stage(
 
 def _below(connection: Connection, source: str, dataset: str, name: str, rank: str) -> tuple[int, str, str] | None:
     """Key, digest and label of the accepted release ranked directly below `rank` in the slice."""
-    return connection.execute(  # type: ignore[return-value]
+    return connection.execute(
         "select release_key, row_digest, edition from meta.release"
         " where source = %s and dataset = %s and slice = %s and rank <= %s and state = any(%s) order by rank desc limit 1",
         [source, dataset, name, rank, list(ledger.ACCEPTED_STATES)],

@@ -79,7 +79,8 @@ def show(console: Console, profile: Profile, log: RunLog, data: dict[str, Any]) 
         console.print(f"[bold]{intake.dataset}[/]  {_told(intake)}", highlight=False, soft_wrap=True)
         for line in _trouble(intake):
             console.print(f"  {line}", highlight=False, soft_wrap=True)
-    facts = "; ".join(f"{name} {count.get('current', 0):,} ({count.get('all vintages', 0):,} with vintages)" for name, count in data["facts"].items())
+    counts = data["facts"].items()
+    facts = "; ".join(f"{name} {count.get('current', 0):,} ({count.get('all vintages', 0):,} with vintages)" for name, count in counts)
     console.print(f"[bold]rows by fact[/]  {facts or 'none published yet'}", highlight=False, soft_wrap=True)
     if settled := log.settled:
         checked = f"{settled.checks} checks" if settled.checks else "no need"
@@ -131,7 +132,7 @@ def where_to_look(console: Console, profile: Profile) -> None:
     console.print(f'  or any client:  psql "$(make -s {live}url)"', highlight=False, soft_wrap=True)
     if not profile.is_live:
         console.print(
-            "These answers are reconstructed from figures at hand, in the agencies' own shapes; `make run LIVE=1` asks the agencies themselves.",
+            "These answers are reconstructed from figures at hand in the agencies' own shapes; `make run LIVE=1` asks the agencies.",
             highlight=False,
             soft_wrap=True,
         )

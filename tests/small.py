@@ -44,7 +44,13 @@ def put(profile: Profile, dataset: str, body: bytes, delivered: str) -> None:
 
 def tree(values: Mapping[int, object], **more: object) -> bytes:
     """A Taldau tree with one node; `more` replaces or adds keys of the node."""
-    node: dict[str, object] = {"id": "741880", "text": "РЕСПУБЛИКА КАЗАХСТАН ", "leaf": "false", "expanded": "false", "measureName": "Человек"}
+    node: dict[str, object] = {
+        "id": "741880",
+        "text": "РЕСПУБЛИКА КАЗАХСТАН ",
+        "leaf": "false",
+        "expanded": "false",
+        "measureName": "Человек",
+    }
     node |= {f"y12{year}": str(value) for year, value in values.items()}
     return json.dumps([node | more], ensure_ascii=False).encode()
 

@@ -34,4 +34,4 @@ def state(profile: Profile) -> dict[str, list[tuple[object, ...]]]:
 def read(profile: Profile, query: str) -> list[tuple[object, ...]]:
     """The rows of a query, as the admin."""
     with connect(profile) as connection:
-        return connection.execute(query).fetchall()  # type: ignore[arg-type]
+        return connection.execute(query).fetchall()

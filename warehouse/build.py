@@ -130,7 +130,18 @@ def _dbt(profile: Profile, select: list[str]) -> list[TestResult]:
     variables = {"core_schema": core_schema()}
     arguments = ["build", "--project-dir", project, "--profiles-dir", project, "--vars", json.dumps(variables)]
     # unit tests try the code, not the data: make test runs them
-    arguments += ["--select", *select, "--exclude-resource-type", "unit_test", "--quiet", "--log-level", "none", "--log-level-file", "info", "--no-use-colors"]
+    arguments += [
+        "--select",
+        *select,
+        "--exclude-resource-type",
+        "unit_test",
+        "--quiet",
+        "--log-level",
+        "none",
+        "--log-level-file",
+        "info",
+        "--no-use-colors",
+    ]
     with _environment(profile):
         outcome = dbtRunner().invoke(arguments)
     if outcome.exception is not None:

@@ -11,6 +11,7 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import fsspec
@@ -55,7 +56,7 @@ class Journal:
         content = asdict(entry)
         self.fs.pipe_file(f"{target}.part", json.dumps(content, ensure_ascii=False, indent=1).encode() + b"\n")
         if isinstance(self.fs, fsspec.implementations.local.LocalFileSystem):
-            with open(f"{target}.part", "rb") as file:
+            with Path(f"{target}.part").open("rb") as file:
                 os.fsync(file.fileno())
         self.fs.mv(f"{target}.part", target)
 

@@ -56,7 +56,7 @@ def apply(connection: Connection, entry: Entry) -> None:
 def _insert(connection: Connection, table: str, row: dict[str, Any], *, conflict: str = "") -> None:
     columns, marks = ", ".join(row), ", ".join(["%s"] * len(row))
     values = [Jsonb(value) if isinstance(value, (dict, list)) else value for value in row.values()]
-    connection.execute(f"insert into {table} ({columns}) values ({marks}) {conflict}", values)  # type: ignore[arg-type]
+    connection.execute(f"insert into {table} ({columns}) values ({marks}) {conflict}", values)
 
 
 def _landed(connection: Connection, entry: Entry) -> None:
@@ -76,7 +76,7 @@ def _landed(connection: Connection, entry: Entry) -> None:
 def _forget(connection: Connection, release_key: int) -> None:
     """Makes room for a release that was rejected under other code and is landed anew."""
     for table in ("quality.quarantine", "meta.release_snapshot", "meta.release"):
-        connection.execute(f"delete from {table} where release_key = %s", [release_key])  # type: ignore[arg-type]
+        connection.execute(f"delete from {table} where release_key = %s", [release_key])
 
 
 def _judged(connection: Connection, entry: Entry) -> None:

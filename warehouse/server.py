@@ -125,7 +125,7 @@ def _home(account: str | None) -> Path:
     if _reachable(folder, account):
         return folder
     mark = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
-    return Path("/var/tmp") / f"koshi-{mark}"
+    return Path("/var/tmp") / f"koshi-{mark}"  # noqa: S108
 
 
 def _binaries(home: Path, account: str | None) -> Path:

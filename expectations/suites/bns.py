@@ -96,7 +96,7 @@ def _revised(schema: str, view: str, key: tuple[str, ...], share: float) -> Chec
         "coherence",
         f"""
         select mine.release_key, mine.snapshot_key, mine.source_row, concat('was ', old.value, ', is ', mine.value) as detail
-        from {BATCH} as mine
+        from (select * from {BATCH}) as mine
         join meta.release_below as pair on pair.release_key = mine.release_key
         join {schema}.{view} as old on old.release_key = pair.below_key and {joined}
         where abs(mine.value - old.value) > {share} * abs(old.value)
@@ -146,7 +146,7 @@ def _regions_make_the_republic(schema: str) -> Check:
         from {BATCH}
         where locality_code = '_T'
         group by release_key, sex_code
-        having bool_and(value is not null or obs_status = 'M') and count(*) filter (where area_code = 'KAZ') = 1
+        having bool_and(value is not null or coalesce(obs_status = 'M', false)) and count(*) filter (where area_code = 'KAZ') = 1
             and bool_and(area_code is not null)
             and sum(value) filter (where area_code = 'KAZ') <> sum(value) filter (where area_code <> 'KAZ')
         """,

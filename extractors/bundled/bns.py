@@ -62,7 +62,7 @@ def _whole(text: str) -> str:
 def _territories(file: Path) -> dict[str, str]:
     """KATO code → name as the workbook prints it; its rows of regions are in the order of the codes."""
     labels = [row[0].value for row in load_workbook(file)[TOTAL_SHEET].iter_rows(min_row=3, max_row=22)]
-    codes = "10 11 15 19 23 27 31 33 35 39 43 47 55 59 61 62 63 71 75 79".split()
+    codes = "10 11 15 19 23 27 31 33 35 39 43 47 55 59 61 62 63 71 75 79".split()  # noqa: SIM905
     return {f"{code}0000000": str(label) for code, label in zip(codes, labels, strict=True)}
 
 

@@ -32,7 +32,7 @@ BROKEN: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "half a JSON document": (lambda: tree(arrivals())[:60], "the answer is readable", "line 1 column"),
     "0 bytes": (lambda: b"", "the answer is readable", "byte 0"),
     "an unknown unit": (lambda: tree(arrivals(), measureName="Тысяч человек"), "every unit is readable", "/0/y122018"),
-    "a period of the other form": (lambda: tree(arrivals() | {}, y201712="5"), "every period is readable", "/0/y201712"),
+    "a period of the other form": (lambda: tree(arrivals() | {}, y201712="5"), "the answer is readable", "/0/y201712"),
     "a page instead of data": (lambda: b"<!DOCTYPE html><html></html>", "the answer is readable", "line 1 column 1"),
     "a year taken away": (lambda: tree(arrivals(range(2018, 2021))), "no observation of the release below is missing", "2021"),
     "a negative number of persons": (lambda: tree(arrivals() | {2020: "-5"}), "no value below 0", "/0/y122020"),
@@ -99,14 +99,11 @@ def test_below_the_cap_the_row_is_set_aside_with_a_pointer_to_it(profile: Profil
     # the row itself stays in raw, and no fact uses it: missing, not zero and not the older figure
     assert read(profile, "select count(*) from raw.bns_table where value = '1 002 00O'") == [(1,)]
     assert settled.outcome == "published"
-    assert (
-        read(
-            profile,
-            "select count(*) from bi.fct_population join bi.dim_area using (area_key) join bi.dim_period using (period_key)"
-            " where area_code = '11' and period_start_date = '2020-01-01'",
-        )
-        == [(0,)]
-    )
+    assert read(
+        profile,
+        "select count(*) from bi.fct_population join bi.dim_area using (area_key) join bi.dim_period using (period_key)"
+        " where area_code = '11' and period_start_date = '2020-01-01'",
+    ) == [(0,)]
 
 
 def test_a_table_whose_regions_do_not_make_the_republic_is_rejected(profile: Profile) -> None:

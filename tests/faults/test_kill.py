@@ -50,9 +50,7 @@ def _run_and_die(profile: Profile, place: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
-def test_a_kill_followed_by_a_run_equals_one_clean_run(
-    clean: dict[str, list[tuple[object, ...]]], place: str, tmp_path: Path
-) -> None:
+def test_a_kill_followed_by_a_run_equals_one_clean_run(clean: dict[str, list[tuple[object, ...]]], place: str, tmp_path: Path) -> None:
     profile = new_profile(tmp_path)
     _fill(profile)
     _run_and_die(profile, place)

@@ -43,7 +43,7 @@ create table meta.snapshot (
     attribution text not null,
     unique (source, dataset, sha256, manifest)
 );
-comment on table meta.snapshot is 'The exact bytes of one answer: where they lie in the archive, what was asked, when, under which licence.';
+comment on table meta.snapshot is 'The exact bytes of one answer: where they lie in the archive, what was asked, when, which licence.';
 
 create table meta.release (
     release_key bigint primary key,
@@ -103,7 +103,7 @@ create table meta.candidate_release (
     release_key bigint primary key references meta.release,
     is_current boolean not null
 );
-comment on table meta.candidate_release is 'What the candidate in the making is built from; of each slice the release with the highest rank is current.';
+comment on table meta.candidate_release is 'What the candidate in the making is built from; of each slice one release is current.';
 
 create table meta.publication_release (
     publication_key bigint not null references meta.publication,

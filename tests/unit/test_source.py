@@ -1,0 +1,52 @@
+"""source.yml is read as typed objects, and a mistake in it is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from extractors.source import SourceError, load_source, source_codes
+
+GOOD = """
+name: {kk: a, ru: b, en: c}
+base_urls: {api: https://agency.example}
+licence: L
+terms_url: https://agency.example/terms
+attribution: A
+datasets:
+  d:
+    title: {kk: a, ru: b, en: c}
+    shape: some_table
+    slices: delivered whole
+    request: {}
+"""
+
+
+def _write(folder: Path, text: str) -> None:
+    (folder / "agency").mkdir()
+    (folder / "agency" / "source.yml").write_text(text)
+
+
+def test_every_declared_source_loads() -> None:
+    assert "bns" in source_codes()
+    for code in source_codes():
+        assert load_source(code).datasets
+
+
+def test_an_unknown_field_is_named_with_its_file(tmp_path: Path) -> None:
+    _write(tmp_path, GOOD + "    colour: red\n")
+    with pytest.raises(SourceError, match=r"(?s)source\.yml.*datasets\.d\.colour"):
+        load_source("agency", tmp_path)
+
+
+def test_a_missing_language_is_named(tmp_path: Path) -> None:
+    _write(tmp_path, GOOD.replace("name: {kk: a, ru: b, en: c}", "name: {ru: b, en: c}"))
+    with pytest.raises(SourceError, match=r"name\.kk"):
+        load_source("agency", tmp_path)
+
+
+def test_an_unknown_dataset_names_those_there_are(tmp_path: Path) -> None:
+    _write(tmp_path, GOOD)
+    with pytest.raises(SourceError, match="declared are: d"):
+        load_source("agency", tmp_path).dataset("e")
