@@ -5,16 +5,14 @@ from __future__ import annotations
 import csv
 import hashlib
 import importlib
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from psycopg import sql
 
 from extractors.archive import Archive, Snapshot
-from extractors.rows import UNREADABLE, ContractError, Parsed, Row
+from extractors.rows import UNREADABLE, ContractError, Parsed, Row, blocks_of
 from extractors.source import Dataset, Source
 from warehouse import ledger
 from warehouse.connection import Connection
@@ -22,8 +20,6 @@ from warehouse.fingerprint import code_fingerprint
 from warehouse.journal import Entry, Journal
 from warehouse.keys import content_key
 from warehouse.steps import reached, step
-
-BLOCK = 20_000
 
 
 class LandingError(RuntimeError):
@@ -219,23 +215,27 @@ def _copy(
     table = sql.Identifier("raw", dataset.shape)
     names = sql.SQL(", ").join(map(sql.Identifier, ("_release_key", "_snapshot_key", "_row", *columns)))
     statement = sql.SQL("copy {} ({}) from stdin with (format csv)").format(table, names)
-    parsed, total, remaining = 0, hashlib.sha256(), iter(rows)
+    parsed, total, keys = 0, hashlib.sha256(), f"{release_key},{snapshot_key},"
     with step("land.copy"), connection.cursor() as cursor:
         with cursor.copy(statement) as copy:
-            while block := list(islice(remaining, BLOCK)):
-                parsed += len(block)
-                total.update(_csv(row[1:] for row in block))
-                copy.write(_csv((release_key, snapshot_key, *row) for row in block))
+            for addresses, values in blocks_of(rows):
+                parsed += len(values)
+                lines = _Lines()
+                csv.writer(lines, lineterminator="\n").writerows(values)
+                total.update("".join(lines).encode())
+                # the address is quoted by hand: the line behind it is written once, for the digest and for the table
+                quoted = (address.replace('"', '""') for address in addresses)
+                copy.write("".join([f'{keys}"{address}",{line}' for address, line in zip(quoted, lines, strict=True)]))
         found = cursor.execute(sql.SQL("select count(*) from {} where _release_key = %s").format(table), [release_key]).fetchone()
     if found != (parsed,):
         raise LandingError(f"release {release_key}: {parsed} rows were parsed, {found} are in raw.{dataset.shape}; nothing was kept")
     return parsed, total.hexdigest()
 
 
-def _csv(rows: Iterable[Sequence[object]]) -> bytes:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
-    return buffer.getvalue().encode()
+class _Lines(list[str]):
+    """A file for the csv writer that keeps its lines apart."""
+
+    write = list.append
 
 
 def _delete(connection: Connection, dataset: Dataset, release_key: int) -> None:

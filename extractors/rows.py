@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import Protocol, runtime_checkable
 
 # its address in the answer, then the values of the raw table's columns; empty text and null both land as NULL
 Row = tuple[str | None, ...]
+# many rows at once: their addresses, and their values beside them
+Block = tuple[list[str], list[tuple[str | None, ...]]]
+BLOCK = 20_000
 WHOLE = "whole"
 UNREADABLE = "unreadable"
 
@@ -43,3 +48,21 @@ def by_slice(rows: Iterable[tuple[str, Row]]) -> dict[str, Iterable[Row]]:
     for name, row in rows:
         slices.setdefault(name, []).append(row)
     return dict(slices)
+
+
+@runtime_checkable
+class InBlocks(Protocol):
+    """Rows of a large answer that are read, and handed on, many at once."""
+
+    def blocks(self) -> Iterator[Block]:
+        """The rows in order."""
+
+
+def blocks_of(rows: Iterable[Row]) -> Iterator[Block]:
+    """The rows in blocks, whatever they are."""
+    if isinstance(rows, InBlocks):
+        yield from rows.blocks()
+        return
+    remaining = iter(rows)
+    while block := list(islice(remaining, BLOCK)):
+        yield [str(row[0]) for row in block], [row[1:] for row in block]

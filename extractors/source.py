@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -11,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from warehouse.profile import ROOT
 
 Capture = Literal["live", "recorded", "reconstructed", "transcribed"]
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class SourceError(RuntimeError):
@@ -39,6 +42,10 @@ class HttpPolicy(Declared):
     read_timeout_seconds: float = Field(default=60, gt=0)
     tries: int = Field(default=3, ge=1)
     max_bytes: int = Field(default=50_000_000, gt=0)
+    backoff_seconds: float = Field(default=1.0, ge=0, description="before the second try; doubled before each further one")
+    max_wait_seconds: float = Field(default=300, ge=0, description="an agency that asks to wait longer is asked another day")
+    headers: dict[str, str] = Field(default={}, description="sent with every question; {agent} is what we call ourselves; no secrets")
+    redirect_hosts: tuple[str, ...] = Field(default=(), description="where an answer may lie besides the hosts of base_urls, over HTTPS")
 
 
 class Dataset(Declared):
@@ -87,6 +94,31 @@ def load_source(code: str, folder: Path | None = None) -> Source:
         raise SourceError(f"no source {code!r}: {file} does not exist") from None
     except (ValidationError, yaml.YAMLError) as error:
         raise SourceError(f"{file}: {error}") from error
+
+
+def at_configured_addresses(source: Source) -> Source:
+    """The source at the base addresses that `KOSHI_BASE_URL_<SOURCE>_<NAME>` give: a mirror, or a server that plays the agency.
+
+    Raises `SourceError` for a name that the source does not have, and for an address that is not HTTPS (on loopback HTTP will do)
+    or carries credentials, which would end up in the archive.
+    """
+    prefix = f"KOSHI_BASE_URL_{source.code.upper()}_"
+    given = {name: value.rstrip("/") for name, value in os.environ.items() if name.startswith(prefix) and value}
+    for name, value in given.items():
+        if name.removeprefix(prefix).lower() not in source.base_urls:
+            known = ", ".join(prefix + key.upper() for key in source.base_urls)
+            raise SourceError(f"{name} names no base address of source {source.code}; known are {known}")
+        if not _is_safe(value):
+            raise SourceError(f"{name}: expected https://host[:port][/path] without user and query, or http:// on loopback")
+    return source.model_copy(
+        update={"base_urls": source.base_urls | {name.removeprefix(prefix).lower(): value for name, value in given.items()}}
+    )
+
+
+def _is_safe(address: str) -> bool:
+    parts = urlsplit(address)
+    is_private = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
+    return is_private and bool(parts.hostname) and not ("@" in parts.netloc or parts.query or parts.fragment)
 
 
 def source_codes(folder: Path | None = None) -> list[str]:

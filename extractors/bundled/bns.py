@@ -12,6 +12,7 @@ from openpyxl import Workbook, load_workbook
 from extractors.archive import Archive
 from extractors.bns.client import requests
 from extractors.bundled.answer import store, workbook_bytes
+from extractors.bundled.bns_tables import write_tables
 from extractors.source import Source, load_source
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -29,14 +30,14 @@ TOTAL_SHEET = "Все население"
 
 
 def write(inputs: Path, archive: Archive) -> int:
-    """Writes all answers of the bureau; returns how many."""
+    """Writes all answers of the bureau; returns how many. `inputs` is its folder; the printed figures lie beside its parent."""
     source = load_source("bns")
     for dataset, name in TALDAU_FILES.items():
         _tree(inputs / name, archive, source, dataset)
     names = _territories(inputs / WORKBOOK_FILE)
     _workbook_2023(inputs / WORKBOOK_FILE, archive, source)
     _workbook_2026(inputs / EXTRACT_FILE, names, archive, source)
-    return len(TALDAU_FILES) + 2
+    return len(TALDAU_FILES) + 2 + write_tables(inputs, archive, source)
 
 
 def _tree(file: Path, archive: Archive, source: Source, dataset: str) -> None:
@@ -62,7 +63,7 @@ def _whole(text: str) -> str:
 def _territories(file: Path) -> dict[str, str]:
     """KATO code → name as the workbook prints it; its rows of regions are in the order of the codes."""
     labels = [row[0].value for row in load_workbook(file)[TOTAL_SHEET].iter_rows(min_row=3, max_row=22)]
-    codes = "10 11 15 19 23 27 31 33 35 39 43 47 55 59 61 62 63 71 75 79".split()  # noqa: SIM905
+    codes = ["10", "11", "15", "19", "23", "27", "31", "33", "35", "39", "43", "47", "55", "59", "61", "62", "63", "71", "75", "79"]
     return {f"{code}0000000": str(label) for code, label in zip(codes, labels, strict=True)}
 
 

@@ -17,7 +17,8 @@ import typer
 from extractors.archive import Archive
 from warehouse.profile import BUNDLED_ARCHIVE
 
-AGENCIES = ("bns",)
+# agency → folder of its files
+AGENCIES = {"bns": "bns", "uis": "uis", "undesa": "iom", "iom": "iom"}
 
 
 def main(
@@ -26,8 +27,8 @@ def main(
 ) -> None:
     """Writes every reconstructed answer into the archive."""
     target = Archive(archive)
-    for agency in AGENCIES:
-        count = importlib.import_module(f"extractors.bundled.{agency}").write(inputs / agency, target)
+    for agency, folder in AGENCIES.items():
+        count = importlib.import_module(f"extractors.bundled.{agency}").write(inputs / folder, target)
         typer.echo(f"{agency}: {count} answers")
 
 

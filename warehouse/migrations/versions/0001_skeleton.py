@@ -229,6 +229,8 @@ GRANTS = """
 grant usage on schema raw, meta, quality to koshi_loader, koshi_transformer;
 grant select, insert, update, delete on all tables in schema raw, meta, quality to koshi_loader;
 grant select on all tables in schema raw, meta, quality to koshi_transformer;
+-- gate 1 lays the rows under test into a table of their own
+grant create on schema quality to koshi_loader;
 alter default privileges in schema raw, meta, quality grant select, insert, update, delete on tables to koshi_loader;
 alter default privileges in schema raw, meta, quality grant select on tables to koshi_transformer;
 """

@@ -1,0 +1,88 @@
+"""Answers of the Missing Migrants Project → rows of text. Pure: knows neither network nor database, and judges no figure.
+
+Ids that repeat, complete duplicates, negative counts, empty dates and HTML entities are rows like any other; gate 1 decides.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from extractors.rows import ContractError, Parsed, Row
+from extractors.source import Dataset
+
+# Without these an object is no incident as the agency describes it
+REQUIRED = (
+    "web_id",
+    "region",
+    "reported_date",
+    "number_dead",
+    "number_missing",
+    "total_dead_and_missing",
+    "number_of_survivors",
+    "number_of_female",
+    "number_of_male",
+    "number_of_children",
+    "country_of_incident",
+    "location_coodinates",  # the agency's own spelling; latitude, then longitude
+    "source_quality",
+)
+# Fields that come and go with the year, and texts that an archive may leave out
+OPTIONAL = (
+    "cause_death",
+    "location_description",
+    "unsd_geographic_grouping",
+    "migration_route",
+    "information_source",
+    "url",
+    "region_origin",
+    "country_origin",
+)
+INCIDENT = (*REQUIRED, *OPTIONAL, "other_fields")
+
+
+def parse(dataset: Dataset, bodies: list[bytes]) -> Parsed:
+    """The incidents of each declared year, a slice a year. Raises `ContractError` with year and JSON pointer."""
+    years: list[str] = dataset.request["years"]
+    if len(years) != len(bodies):
+        raise ContractError("the delivery", f"an answer for each of {', '.join(years)}", f"{len(bodies)} answers")
+    rows: dict[str, Iterable[Row]] = {year: list(_incidents(year, body)) for year, body in zip(years, bodies, strict=True)}
+    return Parsed(INCIDENT, rows, bodies={year: number for number, year in enumerate(years)})
+
+
+def _incidents(year: str, body: bytes) -> Iterator[Row]:
+    # a year without incidents is answered by an empty list, or by nothing at all
+    incidents = _decode(year, body) if body else []
+    if not isinstance(incidents, list):
+        raise ContractError(f"{year}#/", "a list of incidents", type(incidents).__name__)
+    for number, incident in enumerate(incidents):
+        address = f"{year}#/{number}"
+        if not isinstance(incident, dict):
+            raise ContractError(address, "an incident", type(incident).__name__)
+        if missing := [name for name in REQUIRED if name not in incident]:
+            raise ContractError(address, f"the fields {', '.join(REQUIRED)}", f"no {', '.join(missing)}")
+        known = [_text(f"{address}/{name}", incident.pop(name, None)) for name in (*REQUIRED, *OPTIONAL)]
+        # what the agency adds is kept and shown, so that gate 1 can warn of it
+        other = json.dumps(incident, ensure_ascii=False, sort_keys=True) if incident else None
+        yield (address, *known, other)
+
+
+def _decode(year: str, body: bytes) -> Any:
+    try:
+        # numbers stay as sourced: the agency writes text, and a number would be spelt anew
+        return json.loads(body.decode("utf-8-sig"), parse_int=str, parse_float=str)
+    except UnicodeDecodeError as error:
+        raise ContractError(f"{year}, byte {error.start}", "UTF-8 text", f"byte {body[error.start]:#04x}") from error
+    except json.JSONDecodeError as error:
+        head = body[:40].decode("utf-8", "replace")
+        found = "an HTML page" if head.lstrip("\ufeff \r\n").startswith("<") else f"{error.msg} (the answer begins {head!r})"
+        raise ContractError(f"{year}, line {error.lineno} column {error.colno}", "a JSON document", found) from error
+
+
+def _text(address: str, value: Any) -> str | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise ContractError(address, "text or a number", type(value).__name__)
+    return value

@@ -1,0 +1,197 @@
+"""Workbooks of the Population Division → rows of text. Pure: knows neither network nor database, and judges no figure.
+
+One line of the table is a pair (or a destination), one row of ours a cell of figures. Codes, marks (`..`, `~`, `—`), names with
+leading blanks and areas that appear twice are landed as they are. A workbook is read as its rows are taken, never as a whole.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+from openpyxl import load_workbook
+from openpyxl.utils import get_column_letter
+from openpyxl.utils.exceptions import InvalidFileException
+
+from extractors.rows import WHOLE, ContractError, Parsed, Row
+from extractors.source import Dataset
+
+STOCK = (
+    "sheet",
+    "block",
+    "line_number",
+    "destination",
+    "destination_notes",
+    "coverage",
+    "destination_code",
+    "data_type",
+    "origin",
+    "origin_code",
+    "period",
+    "value",
+)
+ABOUT = STOCK[2:-2]
+HEADER_ROW = 11
+TABLE = re.compile(r"Table \d+")
+EDITION = re.compile(r"POP/DB/MIG/Stock/Rev\.(\d{4})")
+PERIOD = re.compile(r"(19|20)\d\d(-(19|20)\d\d)?")
+UNREADABLE_ZIP = (zipfile.BadZipFile, InvalidFileException, KeyError, ParseError, ValueError, OSError, EOFError, zlib.error)
+
+Line = tuple[Any, ...]
+
+
+def parse(dataset: Dataset, bodies: list[bytes]) -> Parsed:
+    """The rows of one edition. Raises `ContractError` with the cell that is not as known, now or while the rows are read."""
+    body, wanted = bodies[0], dataset.request
+    sheets = _sheets(body)
+    table: str = wanted["table"]
+    for name in sheets:
+        if name not in wanted["notes"] and not TABLE.fullmatch(name):
+            raise ContractError(f"sheet {name!r}", f"tables and {', '.join(wanted['notes'])}", "an unknown sheet")
+    if table not in sheets:
+        raise ContractError("the workbook", f"the sheet {table!r}", ", ".join(sheets))
+    preface = [line for _, line in zip(range(HEADER_ROW), _lines(body, table), strict=False)]
+    if len(preface) < HEADER_ROW:
+        raise ContractError(f"{table}!A{HEADER_ROW}", "the header of the table", f"{len(preface)} lines")
+    _check_licence(wanted["licence"], table, preface)
+    rows = TableRows(body, table, _columns(dataset, table, preface))
+    others = [name for name in sheets if name != table and TABLE.fullmatch(name)]
+    return Parsed(STOCK, {WHOLE: rows}, edition=_edition(table, preface), out_of_scope=sum(_filled(body, name) for name in others))
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where a table keeps what: position of each descriptive column, and (position, block, period) of each column of figures."""
+
+    about: dict[str, int]
+    required: tuple[str, ...]
+    figures: tuple[tuple[int, str, str], ...]
+
+
+@dataclass(frozen=True)
+class TableRows:
+    """The rows of one table, read from the workbook anew each time they are iterated."""
+
+    body: bytes
+    sheet: str
+    columns: Columns
+
+    def __iter__(self) -> Iterator[Row]:
+        """One row for each cell of figures. Raises `ContractError` for a line that is not one of the table's."""
+        for number, line in enumerate(_lines(self.body, self.sheet), start=1):
+            if number > HEADER_ROW and any(cell is not None for cell in line):
+                yield from self._cells(number, line)
+
+    def _cells(self, number: int, line: Line) -> Iterator[Row]:
+        texts = [_text(cell) for cell in line]
+        about = {name: _at(texts, position) for name, position in self.columns.about.items()}
+        for name in self.columns.required:
+            if about[name] is None:
+                address = f"{self.sheet}!{get_column_letter(self.columns.about[name] + 1)}{number}"
+                raise ContractError(address, f"a {name.replace('_', ' ')}", "an empty cell")
+        known = {*self.columns.about.values(), *(position for position, _, _ in self.columns.figures)}
+        for position, text in enumerate(texts):
+            if text is not None and position not in known:
+                raise ContractError(f"{self.sheet}!{get_column_letter(position + 1)}{number}", "no cell outside the header", repr(text))
+        described = tuple(about.get(name) for name in ABOUT)
+        for position, block, period in self.columns.figures:
+            address = f"{self.sheet}!{get_column_letter(position + 1)}{number}"
+            yield (address, self.sheet, block, *described, period, _at(texts, position))
+
+
+def _columns(dataset: Dataset, table: str, preface: list[Line]) -> Columns:
+    wanted = dataset.request
+    about: dict[str, int] = {}
+    figures: list[tuple[int, str, str]] = []
+    block = None
+    for position, cell in enumerate(preface[-1]):
+        address, label = f"{table}!{get_column_letter(position + 1)}{HEADER_ROW}", _text(cell)
+        if label is None:
+            if position == 0:
+                about["line_number"] = position  # the 2020 edition leaves the first column unnamed
+            continue
+        if PERIOD.fullmatch(label):
+            block = _title(preface, position) or block
+            if block is None or block not in wanted["blocks"]:
+                raise ContractError(address, f"a block titled {' | '.join(wanted['blocks'])}", repr(block))
+            figures.append((position, block, label))
+        elif (name := wanted["headers"].get(label.strip())) and name not in about:
+            about[name] = position
+        else:
+            raise ContractError(address, f"a year, or once each of {', '.join(wanted['headers'])}", repr(label))
+    _check_complete(wanted, table, about, figures)
+    return Columns(about, tuple(wanted["required"]), tuple(figures))
+
+
+def _check_complete(wanted: dict[str, Any], table: str, about: dict[str, int], figures: list[tuple[int, str, str]]) -> None:
+    if missing := [name for name in wanted["required"] if name not in about]:
+        raise ContractError(f"{table}!A{HEADER_ROW}", f"a column of {', '.join(missing)}", ", ".join(about) or "none")
+    by_block = {title: [period for _, block, period in figures if block == title] for title in wanted["blocks"]}
+    years = by_block[wanted["blocks"][0]]
+    if not years or len(set(years)) != len(years) or any(periods != years for periods in by_block.values()):
+        raise ContractError(f"{table}!A{HEADER_ROW}", "the same years once in every block", str(by_block))
+
+
+def _title(preface: list[Line], position: int) -> str | None:
+    """What stands above a column of figures; a merged title stands above the first of its columns only."""
+    titles = [_text(line[position]) for line in preface[6 : HEADER_ROW - 1] if position < len(line)]
+    return next((title.strip() for title in titles if title), None)
+
+
+def _edition(table: str, preface: list[Line]) -> str:
+    for line in preface:
+        for cell in line:
+            if found := EDITION.search(str(cell)):
+                return found[1]
+    raise ContractError(f"{table}!A1:Z{HEADER_ROW}", "the database code POP/DB/MIG/Stock/Rev.YYYY", "none")
+
+
+def _check_licence(licence: str, table: str, preface: list[Line]) -> None:
+    """What a workbook prints about its licence must be what is declared; a workbook may print nothing."""
+    for number, line in enumerate(preface, start=1):
+        for cell in line:
+            if isinstance(cell, str) and "copyright" in cell.lower() and licence not in cell:
+                raise ContractError(f"{table}!A{number}", f"the licence {licence}", repr(cell))
+
+
+def _sheets(body: bytes) -> list[str]:
+    if not body:
+        raise ContractError("byte 0", "an XLSX workbook", "0 bytes")
+    try:
+        book = load_workbook(io.BytesIO(body), read_only=True)
+    except UNREADABLE_ZIP as error:
+        raise ContractError("byte 0", "an XLSX workbook", f"{type(error).__name__}: {error}") from error
+    return list(book.sheetnames)
+
+
+def _lines(body: bytes, sheet: str) -> Iterator[Line]:
+    """The lines of a sheet from the first, empty ones included, read one after the other."""
+    try:
+        book = load_workbook(io.BytesIO(body), read_only=True, data_only=True)
+        found = book[sheet]
+        found.reset_dimensions()  # what a sheet says of its own size need not be true
+        yield from found.iter_rows(values_only=True)
+    except UNREADABLE_ZIP as error:
+        raise ContractError(f"sheet {sheet!r}", "a readable sheet", f"{type(error).__name__}: {error}") from error
+
+
+def _filled(body: bytes, sheet: str) -> int:
+    lines = enumerate(_lines(body, sheet), start=1)
+    return sum(1 for number, line in lines if number > HEADER_ROW and any(cell is not None for cell in line))
+
+
+def _at(texts: Sequence[str | None], position: int) -> str | None:
+    return texts[position] if position < len(texts) else None
+
+
+def _text(cell: Any) -> str | None:
+    """The cell as text; a whole number that the workbook keeps as a float is written without its `.0`."""
+    if cell is None or cell == "":
+        return None
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
