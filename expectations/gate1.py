@@ -10,6 +10,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+from psycopg import sql
+
 from expectations.check import Check, Suite
 from expectations.validation import Finding, GateError, Offender, validate
 from extractors.rows import UNREADABLE
@@ -62,15 +64,22 @@ def judge(profile: Profile, source: str, dataset_name: str) -> list[Verdict]:
         findings = _unreadable(verdicts, {key: reason for key, *_, reason in rows})
         readable = [key for key, verdict in verdicts.items() if verdict.slice != UNREADABLE]
         if readable:
+            _refresh_statistics(profile, dataset)
             suite: Suite = importlib.import_module(f"expectations.suites.{source}").gate1(dataset_name, schema)
             keys = ", ".join(map(str, readable))
             query = f"select * from {schema}.{suite.view} where release_key in ({keys})"
-            found = validate(profile, query, suite.checks)
+            found = validate(profile, query, suite.checks, keep_as=f"{source}.{dataset_name}")
             for finding in found:
                 _weigh(finding, dataset, verdicts)
             findings += [_result(source, dataset_name, finding) for finding in found]
         _record(profile, source, dataset_name, list(verdicts.values()), findings)
     return list(verdicts.values())
+
+
+def _refresh_statistics(profile: Profile, dataset: Dataset) -> None:
+    """The planner has not seen what was just landed, and autovacuum comes later."""
+    with connect(profile) as connection:
+        connection.execute(sql.SQL("analyze {}").format(sql.Identifier("raw", dataset.shape)))
 
 
 def _unreadable(verdicts: dict[int, Verdict], reasons: dict[int, str | None]) -> list[dict[str, Any]]:

@@ -51,8 +51,8 @@ def prepare(profile: Profile) -> str:
         if failed := [f"{test.name}: {test.message}" for test in tests if not test.success]:
             raise BuildError(f"dbt: the seeds fail their tests: {'; '.join(failed)}")
         with connect(profile, "koshi_transformer") as connection:
-            connection.execute(sql.SQL("grant usage on schema {} to koshi_loader").format(sql.Identifier(schema)))
-            connection.execute(sql.SQL("grant select on all tables in schema {} to koshi_loader").format(sql.Identifier(schema)))
+            _analyze(connection, schema)
+            _let_gates_read(connection, schema)
             # the mark comes last: a build that was killed is made again
             connection.execute(sql.SQL("comment on schema {} is {}").format(sql.Identifier(schema), sql.Literal(PREPARED)))
     return schema
@@ -73,6 +73,8 @@ def build(profile: Profile, candidate: Candidate) -> list[TestResult]:
                 copy.write_row(release)
     with step("build.core"), hold(profile, "build core", wait=True):
         _dbt(profile, ["path:core"])
+        with connect(profile, "koshi_transformer") as connection:
+            _analyze(connection, core_schema())
     with connect(profile, "koshi_transformer") as connection:
         connection.execute("drop schema if exists candidate cascade")
         connection.execute("create schema candidate")
@@ -81,9 +83,22 @@ def build(profile: Profile, candidate: Candidate) -> list[TestResult]:
     with connect(profile, "koshi_transformer") as connection:
         name = sql.Identifier(candidate.schema)
         connection.execute(sql.SQL("drop schema if exists {} cascade").format(name))
+        _let_gates_read(connection, "candidate")
         connection.execute(sql.SQL("comment on schema candidate is {}").format(sql.Literal(BUILT)))
         connection.execute(sql.SQL("alter schema candidate rename to {}").format(name))
     return tests
+
+
+def _analyze(connection: Connection, schema: str) -> None:
+    """Statistics for the tables of a schema: without them the planner joins labels row by row."""
+    tables = connection.execute("select tablename from pg_tables where schemaname = %s order by 1", [schema]).fetchall()
+    for (name,) in tables:
+        connection.execute(sql.SQL("analyze {}").format(sql.Identifier(schema, name)))
+
+
+def _let_gates_read(connection: Connection, schema: str) -> None:
+    connection.execute(sql.SQL("grant usage on schema {} to koshi_loader").format(sql.Identifier(schema)))
+    connection.execute(sql.SQL("grant select on all tables in schema {} to koshi_loader").format(sql.Identifier(schema)))
 
 
 def is_built(connection: Connection, schema: str) -> bool:
@@ -97,7 +112,7 @@ def _comment(connection: Connection, schema: str) -> str | None:
 
 
 @contextmanager
-def _environment(profile: Profile) -> Iterator[None]:
+def dbt_environment(profile: Profile) -> Iterator[None]:
     """dbt reads the connection from the environment; it is put back afterwards."""
     p = parameters(profile)
     extra = {
@@ -142,7 +157,7 @@ def _dbt(profile: Profile, select: list[str]) -> list[TestResult]:
         "info",
         "--no-use-colors",
     ]
-    with _environment(profile):
+    with dbt_environment(profile):
         outcome = dbtRunner().invoke(arguments)
     if outcome.exception is not None:
         raise BuildError(f"dbt {' '.join(select)}: {outcome.exception}")

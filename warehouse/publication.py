@@ -124,7 +124,8 @@ def _point_views(connection: Connection, schema: str) -> None:
     """
     if not is_built(connection, schema):
         raise PublicationError(f"schema {schema} does not stand as a whole: build it first")
-    connection.execute("set local lock_timeout = '2s'")
+    # shorter than deadlock_timeout (1 s): it is always we who give way, never a reader who is cut off
+    connection.execute("set local lock_timeout = '500ms'")
     connection.execute("set local role koshi_transformer")
     old = connection.execute("select table_name from information_schema.views where table_schema = 'bi' order by 1").fetchall()
     for (name,) in old:

@@ -13,7 +13,56 @@ with releases as (
     {{ releases_to_load() }}
 ),
 
+observed as (
+    {% for view in [
+        'stg_bns__external_migration', 'stg_bns__net_migration', 'stg_bns__internal_by_region', 'stg_bns__printed_flow',
+    ] -%}
+        select
+            release_key,
+            dataset,
+            snapshot_key,
+            source_row,
+            cube_code,
+            area_code,
+            counterpart_area_code,
+            period_kind,
+            period_start_date,
+            period_end_date,
+            direction,
+            scope,
+            sex_code,
+            age_group_code,
+            education_code,
+            specialty_code,
+            ethnicity_code,
+            locality_code,
+            value,
+            obs_status,
+            value_missing_reason,
+            null::text as derivation
+        from {{ ref(view) }}
+        {% if not loop.last -%}
+            union all
+        {% endif -%}
+    {% endfor -%}
+),
+
+cities as (
+    select code from {{ ref('region') }}
+    where region_kind = 'city'
+),
+
+delivered as (
+    select observed.*
+    from observed
+    inner join releases on observed.release_key = releases.release_key
+    where {{ not_quarantined('observed') }}
+),
+
 flows as (
+    select * from delivered
+    union all
+    -- A city of republican significance has no rural part: where its total is not delivered, the urban part is the total.
     select
         release_key,
         dataset,
@@ -32,11 +81,26 @@ flows as (
         education_code,
         specialty_code,
         ethnicity_code,
-        locality_code,
+        '_T'::text as locality_code,
         value,
         obs_status,
-        value_missing_reason
-    from {{ ref('stg_bns__external_migration') }}
+        value_missing_reason,
+        'the urban part, for the city has no rural one' as derivation
+    from delivered as urban
+    where
+        locality_code = 'U'
+        and area_code in (select cities.code from cities)
+        and not exists (
+            select 1
+            from observed as other
+            where
+                other.release_key = urban.release_key
+                and other.cube_code = urban.cube_code
+                and other.area_code = urban.area_code
+                and other.period_start_date = urban.period_start_date
+                and other.direction = urban.direction
+                and other.locality_code in ('_T', 'R')
+        )
 ),
 
 breaks as (
@@ -72,7 +136,7 @@ final as (
         breaks.break_kind,
         {{ provisional('flows.obs_status') }} as is_provisional,
         releases.capture,
-        null::text as derivation,
+        flows.derivation,
         flows.period_end_date
     from flows
     inner join releases on flows.release_key = releases.release_key
@@ -82,7 +146,6 @@ final as (
             and flows.area_code = breaks.area_code
             and flows.period_start_date = breaks.break_date
             and flows.value is not null
-    where {{ not_quarantined('flows') }}
 )
 
 select

@@ -9,24 +9,25 @@ with releases as (
     {{ releases_to_load() }}
 ),
 
+-- every staging view that feeds a fact
 observed as (
-    select
-        release_key,
-        snapshot_key,
-        source_row,
-        period_kind,
-        period_start_date,
-        period_end_date
-    from {{ ref('stg_bns__external_migration') }}
-    union all
-    select
-        release_key,
-        snapshot_key,
-        source_row,
-        period_kind,
-        period_start_date,
-        period_end_date
-    from {{ ref('stg_bns__population') }}
+    {% for view in [
+        'stg_bns__external_migration', 'stg_bns__population', 'stg_bns__net_migration', 'stg_bns__vital_event',
+        'stg_bns__internal_by_region', 'stg_bns__internal_matrix', 'stg_bns__printed_flow', 'stg_bns__kandas',
+        'stg_uis__observation', 'stg_undesa__stock', 'stg_iom__missing_migrants',
+    ] -%}
+        select
+            release_key,
+            snapshot_key,
+            source_row,
+            period_kind,
+            period_start_date,
+            period_end_date
+        from {{ ref(view) }}
+        {% if not loop.last -%}
+            union all
+        {% endif -%}
+    {% endfor -%}
 ),
 
 final as (

@@ -36,10 +36,12 @@ select
     period_end_date,
     -- a range belongs to no single year
     case when period_kind <> 'range' then extract(year from period_end_date)::int end as year,
-    case period_kind
-        when 'year' then to_char(period_end_date, 'YYYY')
-        when 'instant' then to_char(period_end_date, 'YYYY-MM-DD')
-        when 'range' then to_char(period_start_date, 'YYYY') || '–' || to_char(period_end_date, 'YYYY')
+    case
+        when period_kind = 'year' then to_char(period_end_date, 'YYYY')
+        when period_kind = 'instant' then to_char(period_end_date, 'YYYY-MM-DD')
+        -- a range of whole years; one that ends within a year names its days
+        when period_kind = 'range' and to_char(period_start_date, 'MMDD') = '0101' and to_char(period_end_date, 'MMDD') = '1231'
+            then to_char(period_start_date, 'YYYY') || '–' || to_char(period_end_date, 'YYYY')
         else to_char(period_start_date, 'YYYY-MM-DD') || '/' || to_char(period_end_date, 'YYYY-MM-DD')
     end as period_label
 from members

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from expectations.check import BATCH, Check, Suite, at_least, at_most, no_issue, none_of, unique
+from expectations.suites import bns_internal, bns_printed, bns_region
+from expectations.suites.continuity import revised, withdrawn
 
 
 def gate1(dataset: str, schema: str) -> Suite:
     """The suite of a dataset; `schema` holds the staging views. Raises `KeyError` for a dataset without a suite."""
-    return {"external_arrivals": _external, "external_departures": _external, "population": _population}[dataset](schema)
+    suites = {"external_arrivals": _external, "external_departures": _external, "population": _population}
+    return (suites | bns_region.SUITES | bns_internal.SUITES | bns_printed.SUITES)[dataset](schema)
 
 
 def _external(schema: str) -> Suite:
@@ -34,8 +37,8 @@ def _external(schema: str) -> Suite:
                 where not missing = any(years)
                 """,
             ),
-            _withdrawn(schema, view, key),
-            _revised(schema, view, key, 0.10),
+            withdrawn(schema, view, key),
+            revised(schema, view, key, 0.10),
         ],
     )
 
@@ -57,50 +60,9 @@ def _population(schema: str) -> Suite:
             _partition_is_complete(schema),
             _regions_make_the_republic(schema),
             # without a republic row the complete partition makes one
-            _withdrawn(schema, view, key, unless="old.area_code = 'KAZ'"),
-            _revised(schema, view, key, 0.05),
+            withdrawn(schema, view, key, unless="area_code = 'KAZ'"),
+            revised(schema, view, key, 0.05),
         ],
-    )
-
-
-def _withdrawn(schema: str, view: str, key: tuple[str, ...], unless: str = "false") -> Check:
-    """An observation that the accepted release below has and this one lacks was withdrawn, or lost on the way.
-
-    `unless` is a condition on the old row under which its absence is fine.
-    """
-    joined = " and ".join(f"mine.{column} is not distinct from old.{column}" for column in key)
-    return none_of(
-        "no observation of the release below is missing",
-        "reject",
-        "coherence",
-        f"""
-        select scope.release_key, null::bigint as snapshot_key, concat_ws(', ', {", ".join(f"old.{c}" for c in key)}) as source_row,
-            concat('the release below has ', old.value, ', this one nothing') as detail
-        from (select distinct release_key from {BATCH}) as scope
-        join meta.release_below as pair on pair.release_key = scope.release_key
-        join {schema}.{view} as old on old.release_key = pair.below_key and old.value is not null
-        where not ({unless}) and not exists (
-            select 1 from {schema}.{view} as mine
-            where mine.release_key = scope.release_key and {joined} and (mine.value is not null or mine.value_issue is not null)
-        )
-        """,
-    )
-
-
-def _revised(schema: str, view: str, key: tuple[str, ...], share: float) -> Check:
-    """Statistics are revised; by more than the share, somebody should look."""
-    joined = " and ".join(f"mine.{column} is not distinct from old.{column}" for column in key)
-    return none_of(
-        f"no figure is revised by more than {share:.0%}",
-        "warn",
-        "coherence",
-        f"""
-        select mine.release_key, mine.snapshot_key, mine.source_row, concat('was ', old.value, ', is ', mine.value) as detail
-        from (select * from {BATCH}) as mine
-        join meta.release_below as pair on pair.release_key = mine.release_key
-        join {schema}.{view} as old on old.release_key = pair.below_key and {joined}
-        where abs(mine.value - old.value) > {share} * abs(old.value)
-        """,
     )
 
 

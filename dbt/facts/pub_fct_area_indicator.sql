@@ -1,0 +1,3 @@
+{{ config(materialized='view', alias='fct_area_indicator') }}
+
+{{ facts_of('fct_area_indicator', vintages=false) }}

@@ -1,0 +1,3 @@
+{{ config(materialized='view', alias='fct_migrant_stock') }}
+
+{{ facts_of('fct_migrant_stock', vintages=false) }}

@@ -1,0 +1,3 @@
+{{ config(materialized='view', alias='fct_repatriation') }}
+
+{{ facts_of('fct_repatriation', vintages=false) }}

@@ -1,0 +1,134 @@
+"""Gate 2 of students abroad, the diaspora and incidents: what must hold across their datasets."""
+
+from __future__ import annotations
+
+from expectations.check import Check, none_of
+
+FROM_KAZAKHSTAN, TO_KAZAKHSTAN = "uis.students_from_kazakhstan", "uis.students_to_kazakhstan"
+INBOUND, OUTBOUND = "uis.inbound_and_net_flow", "uis.outbound_totals"
+PAIRS, RESIDENCES, HOME = "undesa.stock_by_destination_and_origin", "undesa.stock_by_destination", "undesa.population_by_destination"
+
+
+def checks(schema: str) -> list[Check]:
+    """The checks of a candidate built in `schema`."""
+    return [
+        _net_flow_is_inbound_less_outbound(schema),
+        _partners_make_the_total(schema),
+        _breakdown_is_complete(schema),
+        _totals_of_residences_agree(schema),
+        _residences_make_the_diaspora(schema),
+        _populations_agree(schema),
+    ]
+
+
+def _net_flow_is_inbound_less_outbound(schema: str) -> Check:
+    """Identity 8.1 of uis.md, inside one edition; the interface writes floats."""
+    return none_of(
+        "the net flow of students is inbound less outbound, in every edition",
+        "hold",
+        "coherence",
+        f"""
+        select concat(area_code, ' ', year, ', edition ', edition, ': ', inbound, ' less ', outbound, ' is not ', net_flow) as detail
+        from (
+            select area_code, year, edition, max(students) filter (where direction = 'inbound') as inbound,
+                max(students) filter (where direction = 'outbound') as outbound,
+                max(students) filter (where direction = 'net_flow') as net_flow
+            from {schema}.student_mobility where partner_code = 'W1' group by area_code, year, edition
+        ) as flow
+        where abs(inbound - outbound - net_flow) > 0.001
+        """,
+        (INBOUND, OUTBOUND),
+    )
+
+
+def _partners_make_the_total(schema: str) -> Check:
+    """Reported parts and what is not attributed add up; where hosts report more than the total, the two measures contradict."""
+    return none_of(
+        "partners and what is not attributed make the total of students",
+        "hold",
+        "coherence",
+        f"""
+        select concat(direction, ' ', area_code, ' ', year, ': ', sum(students), ' of ', max(total_students)) as detail
+        from {schema}.student_mobility where row_kind = 'leaf' and attributed_students is not null and total_students is not null
+        group by direction, area_code, year having abs(sum(students) - max(total_students)) > 0.001
+        """,
+        (FROM_KAZAKHSTAN, TO_KAZAKHSTAN, INBOUND, OUTBOUND),
+    )
+
+
+def _breakdown_is_complete(schema: str) -> Check:
+    """Section 8.3 of uis.md: below 0.9 a year tells nothing of shares and trends; the mart flags it and gives no share."""
+    return none_of(
+        "partners report at least 0.9 of the total of students",
+        "warn",
+        "accuracy",
+        f"""
+        select distinct concat(direction, ' ', year, ': ', breakdown_coverage, coalesce(', no figure of ' || breakdown_lacks, '')) as detail
+        from {schema}.student_mobility where not is_breakdown_complete
+        """,
+        (FROM_KAZAKHSTAN, TO_KAZAKHSTAN),
+    )
+
+
+def _totals_of_residences_agree(schema: str) -> Check:
+    """Identity 3 of iom.md: two tables of one edition give a residence the same stock."""
+    return none_of(
+        "both tables of an edition give a residence the same stock of migrants",
+        "hold",
+        "coherence",
+        f"""
+        select concat(area.area_code, ' ', period.period_label, ', edition ', release.edition,
+            ': ', min(fact.value), ' and ', max(fact.value)) as detail
+        from {schema}.fct_migrant_stock_vintage as fact
+        join {schema}.dim_area as area on area.area_key = fact.residence_area_key
+        join {schema}.dim_area as origin on origin.area_key = fact.origin_area_key and origin.area_code = 'WLD'
+        join {schema}.dim_period as period using (period_key)
+        join {schema}.dim_release as release using (release_key)
+        group by area.area_code, period.period_label, release.edition, fact.sex_key having min(fact.value) <> max(fact.value)
+        """,
+        (PAIRS, RESIDENCES),
+    )
+
+
+def _residences_make_the_diaspora(schema: str) -> Check:
+    """Indicator g.10: where the agency gives a total of an origin, its residences make it, men and women together."""
+    return none_of(
+        "residences make the diaspora of an origin",
+        "hold",
+        "coherence",
+        f"""
+        select concat(origin_code, ' ', year, ', edition ', edition, ': residences make ', sum(persons) filter (where row_kind = 'leaf'),
+            ', the total is ', max(persons) filter (where residence_code = 'WLD' and sex_code = '_T')) as detail
+        from {schema}.diaspora_stock where origin_code <> 'WLD' group by origin_code, year, edition
+        having sum(persons) filter (where row_kind = 'leaf') <> max(persons) filter (where residence_code = 'WLD' and sex_code = '_T')
+        """,
+        (PAIRS,),
+    )
+
+
+def _populations_agree(schema: str) -> Check:
+    """Two agencies count the same country: the UN at mid-year, the bureau on 1 January before and after it.
+
+    2 % is more than a year's growth, and less than what the bureau's re-base on the census of 2021 changed over ten years.
+    """
+    return none_of(
+        "the populations of Kazakhstan of the UN and of the bureau differ by less than 2 %",
+        "warn",
+        "coherence",
+        f"""
+        with mid_year as (
+            select extract(year from period.period_start_date)::int as year, fact.value
+            from {schema}.fct_area_indicator as fact
+            join {schema}.dim_indicator as indicator using (indicator_key)
+            join {schema}.dim_area as area using (area_key)
+            join {schema}.dim_period as period using (period_key)
+            join {schema}.dim_sex as sex using (sex_key)
+            where indicator.indicator_code = 'undesa.population' and area.area_code = 'KAZ' and sex.sex_code = '_T'
+        )
+        select concat(year, ': ', value, ' and ', population_mean_persons) as detail
+        from mid_year join {schema}.migration_balance as bureau using (year)
+        where bureau.row_kind = 'leaf' and bureau.area_code = 'KAZ'
+            and abs(value - population_mean_persons) > 0.02 * population_mean_persons
+        """,
+        (HOME, "bns.population"),
+    )

@@ -1,0 +1,156 @@
+"""Gate 2 of the national figures: what must hold between the bureau's tables before readers see a candidate."""
+
+from __future__ import annotations
+
+from expectations.check import Check, none_of
+
+ARRIVALS, DEPARTURES, POPULATION = "bns.external_arrivals", "bns.external_departures", "bns.population"
+NET, INCREASE, INTERNAL, MATRIX = "bns.net_migration", "bns.natural_increase", "bns.internal_by_region", "bns.internal_matrix"
+COUNTRIES, EDUCATION, SPECIALTY = "bns.external_by_country", "bns.all_flows_by_education", "bns.flows_by_specialty"
+# Regional balances of 2024 differ from the derived ones by -12 to 5 persons, summing to 0 (dossier 8.4)
+TOLERANCE_PERSONS = 15
+
+
+def checks(schema: str) -> list[Check]:
+    """The checks of a candidate built in `schema`."""
+    return [
+        _balance_of_all_flows_is_external(schema),
+        _countries_make_the_external_flows(schema),
+        _groups_make_the_total(schema),
+        _specialties_are_two_levels(schema),
+        _net_migration_is_derived_again(schema),
+        _external_parts_make_the_republic(schema),
+        _matrix_within_internal_moves(schema),
+    ]
+
+
+def _balance_of_all_flows_is_external(schema: str) -> Check:
+    """Identity 1: inside the republic nobody is lost, so its balance of all flows is the external one. 25 of 25 years, exact."""
+    return none_of(
+        "the balance of all flows of the republic is its external balance",
+        "hold",
+        "coherence",
+        f"""
+        select concat(net.year, ': all flows ', net.all_flows_balance_persons, ', external ', external.balance_persons) as detail
+        from {schema}.region_migration as net
+        join {schema}.migration_balance as external
+            on external.area_code = net.area_code and external.period_kind = 'year' and external.period_start_date = net.period_start_date
+        where net.row_kind = 'total' and net.all_flows_balance_persons <> external.balance_persons
+        """,
+        (NET, ARRIVALS, DEPARTURES),
+    )
+
+
+def _countries_make_the_external_flows(schema: str) -> Check:
+    return none_of(
+        "the countries make the external flows",
+        "hold",
+        "coherence",
+        f"""
+        select concat(country.year, ': countries ', country.arrivals_persons, ' / ', country.departures_persons, ', all ',
+            external.arrivals_persons, ' / ', external.departures_persons) as detail
+        from {schema}.migration_by_country as country
+        join {schema}.migration_balance as external
+            on external.area_code = country.area_code and external.period_kind = 'year'
+            and external.period_start_date = country.period_start_date
+        where country.row_kind = 'total' and (country.arrivals_persons, country.departures_persons)
+            is distinct from (external.arrivals_persons, external.departures_persons)
+        """,
+        (COUNTRIES, ARRIVALS, DEPARTURES),
+    )
+
+
+def _groups_make_the_total(schema: str) -> Check:
+    return none_of(
+        "the printed groups of countries make the total",
+        "hold",
+        "coherence",
+        f"""
+        select concat(year, ': groups ', sum(arrivals_persons) filter (where row_kind = 'subtotal'), ' / ',
+            sum(departures_persons) filter (where row_kind = 'subtotal'), ', total ', max(arrivals_total_persons), ' / ',
+            max(departures_total_persons)) as detail
+        from {schema}.migration_by_country
+        group by area_code, year
+        having sum(arrivals_persons) filter (where row_kind = 'subtotal') <> max(arrivals_total_persons)
+            or sum(departures_persons) filter (where row_kind = 'subtotal') <> max(departures_total_persons)
+        """,
+        (COUNTRIES,),
+    )
+
+
+def _specialties_are_two_levels(schema: str) -> Check:
+    """Identity 9: the specialties cover exactly those with tertiary or vocational secondary education."""
+    return none_of(
+        "the specialties make tertiary and vocational secondary education",
+        "hold",
+        "coherence",
+        f"""
+        with specialty as (
+            select area_code, year, sum(arrivals_persons) as arrivals, sum(departures_persons) as departures
+            from {schema}.migration_by_specialty where row_kind = 'leaf' group by area_code, year
+        ), education as (
+            select area_code, year, sum(arrivals_persons) as arrivals, sum(departures_persons) as departures
+            from {schema}.migration_by_education where education_code in ('tertiary', 'vocational_secondary') group by area_code, year
+        )
+        select concat(year, ': specialties ', specialty.arrivals, ' / ', specialty.departures, ', levels ', education.arrivals, ' / ',
+            education.departures) as detail
+        from specialty join education using (area_code, year)
+        where (specialty.arrivals, specialty.departures) is distinct from (education.arrivals, education.departures)
+        """,
+        (EDUCATION, SPECIALTY),
+    )
+
+
+def _net_migration_is_derived_again(schema: str) -> Check:
+    """Identity 4: population + natural increase + net migration = population a year later, within the tolerance of revised years."""
+    return none_of(
+        f"the derived net migration is the published one within {TOLERANCE_PERSONS} persons",
+        "hold",
+        "coherence",
+        f"""
+        select concat(derived.area_code, ' ', derived.year, ': derived ', derived.net_migration_persons, ', published ',
+            published.all_flows_balance_persons) as detail
+        from {schema}.region_balance as derived
+        join {schema}.region_migration as published using (area_code, period_kind, period_start_date)
+        where derived.row_kind in ('leaf', 'total')
+            and abs(derived.net_migration_persons - published.all_flows_balance_persons) > {TOLERANCE_PERSONS}
+        """,
+        (POPULATION, INCREASE, NET),
+    )
+
+
+def _external_parts_make_the_republic(schema: str) -> Check:
+    """Identity 6: the external parts of the regions make the external balance of the republic."""
+    return none_of(
+        "the external parts of the regions make the external balance",
+        "hold",
+        "coherence",
+        f"""
+        select concat(region.year, ', population of ', region.population_edition, ': regions ', sum(region.external_balance_persons),
+            ', external ', max(external.balance_persons)) as detail
+        from {schema}.region_balance as region
+        join {schema}.migration_balance as external
+            on external.area_code = 'KAZ' and external.period_kind = 'year' and external.period_start_date = region.period_start_date
+        where region.area_kind = 'region'
+        group by region.year, region.population_edition
+        having count(*) = count(region.external_balance_persons)
+            and abs(sum(region.external_balance_persons) - max(external.balance_persons)) > {TOLERANCE_PERSONS}
+        """,
+        (POPULATION, INCREASE, INTERNAL, ARRIVALS, DEPARTURES),
+    )
+
+
+def _matrix_within_internal_moves(schema: str) -> Check:
+    """Trap 13: moves from region to region are part of all internal moves."""
+    return none_of(
+        "inter-regional moves are no more than all internal moves",
+        "hold",
+        "coherence",
+        f"""
+        select concat(area_code, ' ', year, ': ', interregional_arrivals_persons, ' / ', interregional_departures_persons,
+            ' of internal ', internal_arrivals_persons, ' / ', internal_departures_persons) as detail
+        from {schema}.region_migration
+        where interregional_arrivals_persons > internal_arrivals_persons or interregional_departures_persons > internal_departures_persons
+        """,
+        (INTERNAL, MATRIX),
+    )

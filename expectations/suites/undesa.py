@@ -1,0 +1,90 @@
+"""Gate 1 of the UN Population Division. Rules: iom.md, section S; a rule changes only with a written reason."""
+
+from __future__ import annotations
+
+from expectations.check import BATCH, Check, Suite, at_most, no_issue, none_of, unique
+from expectations.suites.continuity import revised, withdrawn
+
+VIEW = "stg_undesa__stock"
+KEY = ("cube_code", "residence_area_code", "origin_area_code", "period_start_date", "sex_code")
+
+
+def gate1(dataset: str, schema: str) -> Suite:
+    """The suite of a dataset; `schema` holds the staging views. Raises `KeyError` for a dataset without a suite."""
+    own = {
+        "stock_by_destination_and_origin": [
+            _has_kazakhstan(),
+            _parts_make_the_world("residence", "origin"),
+            _parts_make_the_world("origin", "residence"),
+        ],
+        "stock_by_destination": [_has_kazakhstan(), _parts_make_the_world("residence", "origin")],
+        # the population is rounded to whole persons in thousands: 282 roundings of half a person
+        "population_by_destination": [_has_kazakhstan(), _parts_make_the_world("residence", "origin", tolerance=1_000)],
+    }[dataset]
+    return Suite(
+        VIEW,
+        [
+            *(no_issue(what, "reject") for what in ("value", "area", "period", "unit", "member")),
+            unique(KEY),
+            at_most("value", 10_000_000_000, "more than the population of the world"),
+            _sexes_make_all(tolerance=1 if dataset == "population_by_destination" else 0),
+            *own,
+            # a new edition replaces the whole history, with pairs that come and go and stocks that halve (iom.md 6)
+            withdrawn(schema, VIEW, KEY, "warn", only="sex_code = '_T'"),
+            revised(schema, VIEW, KEY, 0.25, only="sex_code = '_T'"),
+        ],
+    )
+
+
+def _has_kazakhstan() -> Check:
+    return none_of(
+        "Kazakhstan is among the residences",
+        "reject",
+        "accuracy",
+        f"""
+        select release_key, null::bigint as snapshot_key, cube_code as source_row, concat('no row of KAZ in ', cube_code) as detail
+        from {BATCH} where cube_code is not null group by release_key, cube_code having not bool_or(residence_area_code = 'KAZ')
+        """,
+    )
+
+
+def _sexes_make_all(tolerance: int) -> Check:
+    """Identity 1 of the dossier; where one of the three is missing there is nothing to compare."""
+    return none_of(
+        "men and women make all",
+        "reject",
+        "coherence",
+        f"""
+        select release_key, max(snapshot_key) filter (where sex_code = '_T') as snapshot_key,
+            max(source_row) filter (where sex_code = '_T') as source_row,
+            concat('both sexes are ', sum(value) filter (where sex_code = '_T'),
+                ', men and women ', sum(value) filter (where sex_code <> '_T')) as detail
+        from {BATCH} where not is_group
+        group by release_key, cube_code, residence_area_code, origin_area_code, period_start_date
+        having count(value) = 3
+            and abs(sum(value) filter (where sex_code = '_T') - sum(value) filter (where sex_code <> '_T')) > {tolerance}
+        """,
+    )
+
+
+def _parts_make_the_world(part: str, other: str, tolerance: int = 0) -> Check:
+    """Identity 1: the areas make the World of the same row or column; a World stands only where the set is complete.
+
+    The World holds what areas without a figure have, too: in the edition of 2020 South Sudan before 2011, 0.02 % of it at most.
+    """
+    world, areas = (f"sum(value) filter (where {part}_area_code {sign} 'WLD')" for sign in ("=", "<>"))
+    return none_of(
+        f"the areas of {part} make the World",
+        "reject",
+        "coherence",
+        f"""
+        select release_key, max(snapshot_key) filter (where {part}_area_code = 'WLD') as snapshot_key,
+            max(source_row) filter (where {part}_area_code = 'WLD') as source_row,
+            concat('the World is ', {world}, ', its areas make ', {areas}) as detail
+        from {BATCH} where not is_group
+        group by release_key, cube_code, {other}_area_code, period_start_date, sex_code
+        -- the World's own row and column hold only the totals at hand, which need not be those of all areas
+        having count(*) filter (where {part}_area_code = 'WLD') = 1 and ({other}_area_code <> 'WLD' or not bool_or(cube_code ~ 'origin'))
+            and abs({world} - {areas}) > {tolerance} + case when count(value) < count(*) then 0.0005 * {world} else 0 end
+        """,
+    )
