@@ -6,12 +6,12 @@ PY := $(VENV)/bin/python
 export UV_PYTHON_DOWNLOADS := never
 # bytecode makes every later start 17 seconds faster, whatever the environment says
 unexport PYTHONDONTWRITEBYTECODE
-ifdef LIVE
+ifneq ($(filter 1 yes true,$(LIVE)),)
 export KOSHI_PROFILE := live
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test lint unit slow url psql status stop clean replay lock
+.PHONY: help setup setup-dev run test lint unit bench serve init url psql status stop clean replay lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,12 @@ lint: setup-dev
 unit: setup-dev
 	$(PY) -m pytest
 
+serve: setup ## show the reports and Airflow on loopback until Ctrl-C
+	@$(PY) pipeline.py serve
+
+init: ## write an ignored .env with fresh secrets for docker compose
+	@$(PYTHON) -m warehouse.env_file
+
 url: setup ## print the libpq URL for the read-only BI role
 	@$(PY) pipeline.py url
 
@@ -65,6 +71,9 @@ stop: setup ## stop the embedded server
 
 clean: setup ## forget the sample's state and database, never an archive
 	@$(PY) pipeline.py clean
+
+bench: setup-dev ## ratios: landing against COPY, a second run against the first, peak of memory
+	@$(PY) -m tests.bench.bench
 
 lock: $(VENV)/uv-ready ## write the lock files anew: hashes, no addresses
 	$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements.lock

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from reporting import airflow_home
 from warehouse import connection as database
 from warehouse import migrate, publication, runs, server, steps
 from warehouse.keys import hex_key
@@ -62,30 +63,14 @@ def _told(console: Console) -> Iterator[None]:
     except LockedError as error:
         console.print(f"[yellow]{error}[/]", highlight=False)
         raise typer.Exit(BROKEN) from None
-    except (server.ServerError, publication.PublicationError, ValueError) as error:
+    except (RuntimeError, ValueError) as error:  # our errors are typed below these, and say what to do
         console.print(f"[red]{error}[/]", highlight=False)
         raise typer.Exit(BROKEN) from None
 
 
 def _airflow_environment(profile: Profile) -> None:
     """Airflow in a folder of the profile: no examples, no network, loopback only. Set before the first airflow import."""
-    home = profile.state / "airflow"
-    settings = {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-        "AIRFLOW__API__HOST": "127.0.0.1",
-        "AIRFLOW__API__WORKERS": "1",
-        "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
-        "KOSHI_PROFILE": profile.name,
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])),
-        "DO_NOT_TRACK": "1",
-        "GX_ANALYTICS_ENABLED": "False",
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-    }
-    for key, value in settings.items():
+    for key, value in airflow_home.settings(profile).items():
         os.environ.setdefault(key, value)
 
 
@@ -138,6 +123,28 @@ def _output_to(file: Path, console: Console) -> Iterator[None]:
             os.dup2(saved[0], 1)
             os.dup2(saved[1], 2)
             console.file = sys.stdout
+
+
+@app.command()
+def report() -> None:
+    """Writes the reports anew: what was published, the Data Docs, the models; says where they lie."""
+    from reporting import site
+
+    profile = load()
+    with _told(Console()):
+        migrate.prepare(profile)
+        print(site.build(profile))
+
+
+@app.command()
+def serve(port: Annotated[int, typer.Option(help="Of the reports; a free one if 0.")] = 0) -> None:
+    """Shows the reports and Airflow on loopback until Ctrl-C."""
+    from reporting.serve import serve as show
+
+    profile, console = load(), Console()
+    with _told(console):
+        migrate.prepare(profile)
+        show(profile, lambda line: console.print(line, highlight=False, soft_wrap=True), port)
 
 
 @app.command()

@@ -43,7 +43,8 @@ def _dag_of(source: Source) -> DAG:
     )
     def extract() -> None:
         label = "{{ task.op_kwargs['dataset'] }}"
-        take_in = task(task_id="take_in", outlets=[Asset(source.asset)], map_index_template=label)(_take_in)
+        # one question at a time: the agencies' rate limits hold for a process, and mapped tasks are processes
+        take_in = task(task_id="take_in", max_active_tis_per_dag=1, outlets=[Asset(source.asset)], map_index_template=label)(_take_in)
         catch_up() >> take_in.partial(source=source.code).expand(dataset=sorted(source.datasets))
 
     return extract()

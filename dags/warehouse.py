@@ -37,6 +37,15 @@ def settle() -> int:
     return settled.number or 0
 
 
+@task
+def report() -> str:
+    """Writes the reports of what was just published."""
+    from reporting import site
+    from warehouse import profile
+
+    return str(site.build(profile.load()))
+
+
 @dag(
     dag_id="warehouse",
     schedule=ANY_SOURCE,
@@ -48,7 +57,7 @@ def settle() -> int:
 )
 def warehouse() -> None:
     """From accepted releases to a publication."""
-    catch_up() >> settle()
+    catch_up() >> settle() >> report()
 
 
 warehouse()

@@ -1,0 +1,57 @@
+"""The reports as a folder of plain pages: what was published, the Data Docs, the models. It needs no network to be read."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+from reporting import data_docs, dbt_docs, pages
+from reporting.published import Published, published
+from warehouse.profile import Profile
+
+
+def folder(profile: Profile) -> Path:
+    """Where the site of the profile lies; `index.html` is its first page."""
+    return profile.state / "site"
+
+
+def build(profile: Profile, airflow_url: str | None = None) -> Path:
+    """Writes the site anew and returns its first page.
+
+    Readers of the old site see it until the new one stands. `airflow_url` (else `KOSHI_AIRFLOW_URL`) is where Airflow answers.
+    """
+    found = published(profile)
+    target, scratch = folder(profile), profile.state / f"site.{os.getpid()}.new"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    data_docs.build(profile, scratch / "data_docs")
+    if found.number is not None:
+        dbt_docs.build(profile, found.key, scratch / "dbt_docs")
+    shutil.copy(pages.TEMPLATES / "koshi.css", scratch / "koshi.css")
+    page = render(found, profile, airflow_url or os.environ.get("KOSHI_AIRFLOW_URL"))
+    (scratch / "index.html").write_text(page, encoding="utf-8")
+    _replace(target, scratch)
+    return target / "index.html"
+
+
+def render(found: Published, profile: Profile, airflow_url: str | None = None) -> str:
+    """The first page as HTML."""
+    return pages.render(
+        "page.html.j2",
+        p=found,
+        profile=profile.name,
+        make="make LIVE=1" if profile.is_live else "make",
+        airflow_url=airflow_url,
+        written=datetime.now(UTC),
+    )  # fmt: skip
+
+
+def _replace(target: Path, scratch: Path) -> None:
+    """A folder cannot be renamed over another: the old one steps aside for a moment."""
+    old = scratch.with_suffix(".old")
+    if target.exists():
+        target.rename(old)
+    scratch.rename(target)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,207 @@
+"""The reports: what the page says, that it calls nobody, and what is not shown as markup."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import urllib.request
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from reporting import airflow_home, data_docs, pages, serve, site
+from reporting.published import Answer, Published, answer, published
+from tests import small
+from warehouse import publication
+from warehouse.keys import hex_key
+from warehouse.profile import Profile
+
+
+def _offline(folder: Path) -> None:
+    found = sorted(folder.rglob("*.html"))
+    assert found
+    for file in found:
+        html = file.read_text(encoding="utf-8")
+        assert pages.loaded(html) == [], file
+        assert "Content-Security-Policy" in html, file
+
+
+def test_before_the_first_publication_the_page_says_so(profile: Profile) -> None:
+    html = site.build(profile).read_text(encoding="utf-8")
+    assert "Nothing is published yet" in html
+    assert "No release is rejected" in html
+
+
+@pytest.mark.slow
+def test_the_page_tells_what_was_published_and_what_was_not(profile: Profile) -> None:
+    """One good delivery, then one whose arrivals are below zero: gate 1 rejects it by name, and readers see what they saw."""
+    small.fill(profile)
+    small.run(profile)
+    small.put(profile, "external_arrivals", small.tree(small.arrivals() | {2021: -5}), "2026-03-01")
+    _, settled = small.run(profile)
+    assert settled.outcome == "nothing new"
+    found = published(profile)
+    assert (found.number, found.captures) == (1, ["reconstructed"])
+    assert {row["dataset"] for row in found.releases} == set(small.DATASETS)
+    assert [(row["dataset"], row["state"]) for row in found.not_published] == [("external_arrivals", "rejected")]
+    assert "no value below 0" in found.not_published[0]["reason"]
+    assert [row["expectation"] for row in found.failed if row["outcome"] == "reject"] == ["no value below 0"]
+    # four years of arrivals and of departures
+    assert {"name": "fct_migration_flow", "current": 8, "vintages": 8} in found.facts
+
+    page = site.build(profile, "http://127.0.0.1:1/")
+    html = page.read_text(encoding="utf-8")
+    assert "Publication 1" in html
+    assert found.not_published[0]["release"] in html
+    assert 'href="http://127.0.0.1:1/"' in html
+    _offline(page.parent)
+    models = (page.parent / "dbt_docs" / "index.html").read_text(encoding="utf-8")
+    assert f"pub_{hex_key(publication.status(profile)['current'][0])}" in models
+
+
+def _kept(name: str, *, success: bool, severity: str = "critical") -> dict[str, Any]:
+    """A result in the shape that `validate` keeps (GX 1.24), with one expectation."""
+    config = {"type": "expect_column_values_to_be_null", "kwargs": {"batch_id": "rows", "column": "value_issue"},
+              "meta": {"name": name, "dimension": "accuracy", "outcome": "reject"},
+              "id": "x", "description": name, "severity": severity}  # fmt: skip
+    result = {"element_count": 3, "unexpected_count": 0 if success else 1, "unexpected_percent": 0.0,
+              "partial_unexpected_list": [] if success else ["<b>not a number</b>"], "partial_unexpected_counts": []}  # fmt: skip
+    return {
+        "success": success,
+        "results": [{"success": success, "expectation_config": config, "result": result, "meta": {},
+                     "exception_info": {"raised_exception": False, "exception_traceback": None, "exception_message": None}}],
+        "suite_name": "any", "suite_parameters": {}, "id": None,
+        "statistics": {"evaluated_expectations": 1, "successful_expectations": int(success), "unsuccessful_expectations": int(not success),
+                       "success_percent": 100.0 * success},
+        "meta": {"great_expectations_version": "1.24.1", "batch_spec": {"query": "select 1"},
+                 "active_batch_definition": {"datasource_name": "warehouse", "data_connector_name": "fluent", "data_asset_name": "rows",
+                                             "batch_identifiers": {}},
+                 "run_id": {"run_name": None, "run_time": "2026-01-15T00:00:00+00:00"}},
+    }  # fmt: skip
+
+
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    """Data Docs of three suites: one holds, one warns, one fails."""
+    profile = Profile("sample", "", "", tmp_path, "unused")
+    kept = tmp_path / "validations"
+    kept.mkdir()
+    for file, body in {
+        "bns.good": _kept("every value is readable", success=True),
+        "bns.doubtful": _kept("no value above 9", success=False, severity="warning"),
+        "publication": _kept("the parts make the whole", success=False),
+    }.items():
+        (kept / f"{file}.json").write_text(json.dumps(body), encoding="utf-8")
+    return data_docs.build(profile, tmp_path / "site" / "data_docs")
+
+
+def test_data_docs_show_every_suite_and_what_does_not_hold(docs: Path) -> None:
+    html = docs.read_text(encoding="utf-8")
+    for word in ("bns.good", "holds", "bns.doubtful", "warning", "publication", "critical failure", "the parts make the whole"):
+        assert word in html
+    _offline(docs.parent)
+
+
+def test_data_docs_pages_keep_their_text_and_lose_what_they_would_load(docs: Path) -> None:
+    page = next(docs.parent.glob("validations/publication/last/*/rows.html")).read_text(encoding="utf-8")
+    assert "the parts make the whole" in page
+    assert page.count("<script") == 1
+    assert "newsletter" not in page
+    assert "data_docs.js" in page
+
+
+def test_data_docs_without_results_say_so(tmp_path: Path) -> None:
+    page = data_docs.build(Profile("sample", "", "", tmp_path, "unused"), tmp_path / "docs")
+    assert "No result is kept" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<script src="https://cdn.example/x.js"></script>', "<link rel=stylesheet href=//fonts.example/a.css>",
+        '<img alt="" src="http://count.example/1.gif">', "<style>a { background: url('https://x.example/a.png') }</style>",
+    ],
+)  # fmt: skip
+def test_a_page_that_would_call_somebody_is_refused(html: str) -> None:
+    with pytest.raises(pages.OfflineError, match="example"):
+        pages.check("a page", html)
+    pages.check("a link is followed by a person only", '<a href="https://stat.example/">source</a>')
+
+
+def test_data_is_text_and_never_markup() -> None:
+    hostile = Answer("<b>?</b>", "select '<script>'", ["value"], [("<script>alert(1)</script>",)])
+    found = Published(number=1, published_at=datetime(2026, 1, 15, tzinfo=UTC), answers=[hostile])
+    html = site.render(found, Profile("sample", "", "", Path("unused"), "unused"))
+    assert "<script" not in html
+    assert "&lt;script&gt;alert(1)" in html
+
+
+def test_figures_are_set_for_readers() -> None:
+    shown = {Decimal("2292055.000000"): "2,292,055", Decimal("0.0"): "0", Decimal("-6.70"): "-6.7", 1200: "1,200"}
+    assert {value: pages.figure(value) for value in shown} == shown
+    assert pages.figure("retrieved 2026-01-15T00:00:00+00:00") == "retrieved 2026-01-15"
+
+
+def test_a_question_that_the_publication_cannot_answer_is_told(profile: Profile) -> None:
+    found = answer(profile, "-- How many?\nselect 1 from bi.no_such_mart;")
+    assert (found.question, found.rows) == ("How many?", [])
+    assert "no_such_mart" in found.problem
+
+
+def test_a_question_reads_only(profile: Profile) -> None:
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        answer(profile, "-- No question\ncreate table bi.x (a int)")
+
+
+def test_reports_are_served_on_loopback_only(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("here", encoding="utf-8")
+    with serve.reports(tmp_path) as address:
+        assert address.startswith("http://127.0.0.1:")
+        with urllib.request.urlopen(address, timeout=5) as response:  # noqa: S310
+            assert response.read() == b"here"
+
+
+def test_airflow_is_closed_and_quiet(tmp_path: Path) -> None:
+    settings = airflow_home.service(Profile("sample", "", "", tmp_path, "unused"), 1234)
+    assert settings["AIRFLOW__API__HOST"] == "127.0.0.1"
+    assert settings["AIRFLOW__CORE__LOAD_EXAMPLES"] == "False"
+    assert ("scheduler", "--skip-serve-logs") in serve.SERVICES
+
+
+def _net_log(file: Path) -> list[dict[str, Any]]:
+    """The events of Chromium's network log, which is cut short where the browser ends before it is closed."""
+    text = file.read_text(encoding="utf-8").rstrip()
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError:
+        found = json.loads(text.rstrip(",") + "]}")
+    return list(found["events"])
+
+
+@pytest.mark.slow
+def test_a_browser_asks_nobody_but_us(docs: Path, tmp_path: Path) -> None:
+    """Chromium's own network log: every request that a page started goes to the page's own address."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if not browser:
+        pytest.skip("NOT TRIED IN A BROWSER: no chromium on PATH")
+    page = next(docs.parent.glob("validations/publication/last/*/rows.html")).relative_to(docs.parent)
+    with serve.reports(docs.parent) as address:
+        for name in ("index.html", str(page)):
+            log = tmp_path / "net.json"
+            subprocess.run(
+                [browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+                 "--disable-background-networking",
+                 f"--user-data-dir={tmp_path / 'browser'}", f"--log-net-log={log}",
+                 "--virtual-time-budget=3000", "--dump-dom", address + name],
+                check=True, capture_output=True, timeout=120,
+            )  # fmt: skip
+            events = _net_log(log)
+            # what the browser asks for itself has no page as its initiator
+            asked = [event["params"]["url"] for event in events if str(event.get("params", {}).get("initiator", "")).startswith("http")]
+            assert asked
+            assert all(url.startswith(address) for url in asked)
