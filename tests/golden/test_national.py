@@ -1,0 +1,205 @@
+"""The bureau's figures as readers see them, against what the agency and the literature print."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import psycopg
+import pytest
+
+Published = psycopg.Connection[tuple[object, ...]]
+# Table 3 on 2022 is printed on the territory before the three new regions: they stand with the region they came out of.
+PRINTED_AREAS = {
+    "Astana city": "71", "Almaty city": "75", "Mangystau": "47", "Shymkent city": "79", "Turkistan": "61", "Aktobe": "15", "Atyrau": "23",
+    "Akmola": "11", "Almaty region": "19+33", "Karagandy": "35+62", "West Kazakhstan": "27", "Kostanay": "39", "Pavlodar": "55",
+    "East Kazakhstan": "63+10", "Zhambyl": "31", "Kyzylorda": "43", "North Kazakhstan": "59",
+}  # fmt: skip
+# Half a unit of the printed precision, per 10,000
+PRINTED_PRECISION = 0.5
+
+
+def test_flows_of_2022_by_country_are_those_of_the_printed_table(published: Published) -> None:
+    rows = published.execute(
+        "select counterpart_code, arrivals_persons, departures_persons from bi.migration_by_country where year = 2022"
+        " and counterpart_code in ('RUS', 'UZB', 'DEU', '_O')"
+    ).fetchall()
+    assert set(rows) == {("RUS", 5891, 19383), ("UZB", 6631, 266), ("DEU", 276, 2518), ("_O", 408, 342)}
+
+
+def test_countries_of_the_default_view_add_up_to_the_external_flows(published: Published) -> None:
+    # 9 countries of the CIS (14,796 / 20,098) + 14 other countries (2,221 / 3,707) + the unlisted rest (408 / 342)
+    rows = published.execute(
+        "select sum(arrivals_persons), sum(departures_persons), count(*) from bi.migration_by_country where year = 2022"
+    ).fetchall()
+    assert rows == [(17425, 24147, 24)]
+
+
+def test_printed_groups_are_kept_with_the_members_they_had_then(published: Published) -> None:
+    rows = published.execute(
+        "select whole.counterpart_code, whole.arrivals_persons, whole.departures_persons, sum(part.arrivals_persons),"
+        " sum(part.departures_persons), count(*)"
+        " from bi.migration_by_country_all as whole"
+        " join bi.migration_by_country as part on part.year = whole.year and part.group_code = whole.counterpart_code"
+        " where whole.row_kind = 'subtotal' group by 1, 2, 3"
+    ).fetchall()
+    assert set(rows) == {("CIS", 14796, 20098, 14796, 20098, 9), ("OTHER", 2629, 4049, 2629, 4049, 15)}
+
+
+def test_levels_of_education_are_all_flows_and_no_emigrants(published: Published) -> None:
+    # 319,876 + 205,114 + 159,355 + 111,907 = 796,252 and 322,235 + 206,683 + 157,941 + 110,536 = 797,395;
+    # all ages: 803,033 internal + 17,425 external = 820,458 arrivals, 803,033 + 24,147 = 827,180 departures
+    rows = published.execute(
+        "select scope, sum(arrivals_persons), sum(departures_persons), sum(balance_persons) from bi.migration_by_education"
+        " where year = 2022 group by scope"
+    ).fetchall()
+    assert rows == [("total", 796252, 797395, -1143)]
+
+
+def test_specialties_cover_exactly_two_levels_of_education(published: Published) -> None:
+    # external 8,470 / 12,398 + internal 516,520 both ways = 524,990 / 528,918; tertiary + vocational: 319,876 + 205,114 and
+    # 322,235 + 206,683
+    leaves = "select sum(arrivals_persons), sum(departures_persons) from bi.migration_by_specialty where year = 2022"
+    levels = (
+        "select sum(arrivals_persons), sum(departures_persons) from bi.migration_by_education where year = 2022"
+        " and education_code in ('tertiary', 'vocational_secondary')"
+    )
+    assert published.execute(leaves).fetchall() == published.execute(levels).fetchall() == [(524990, 528918)]
+    rows = published.execute(
+        "select scope, arrivals_persons, departures_persons from bi.migration_by_specialty_all where row_kind = 'total' order by scope"
+    ).fetchall()
+    assert rows == [("external", 8470, 12398), ("internal", 516520, 516520)]
+
+
+def test_internal_moves_of_the_regions_add_up_and_are_not_the_matrix(published: Published) -> None:
+    rows = published.execute(
+        "select year, sum(internal_arrivals_persons), sum(internal_departures_persons), sum(interregional_arrivals_persons)"
+        " from bi.region_migration where year in (2022, 2023) group by year order by year"
+    ).fetchall()
+    # the matrix of 2022 is rejected: no inter-regional figure, not zero
+    assert rows == [(2022, 803033, 803033, None), (2023, 1023573, 1023573, 472227)]
+
+
+def test_accepted_matrices_are_complete_and_the_last_one_is_preliminary(published: Published) -> None:
+    rows = published.execute(
+        "select year, sum(interregional_arrivals_persons), bool_or(is_provisional) from bi.region_migration"
+        " where interregional_arrivals_persons is not null group by year order by year"
+    ).fetchall()
+    assert rows == [
+        (2010, 189941, None), (2015, 233503, None), (2020, 356613, None), (2021, 330739, None), (2023, 472227, None), (2024, 689497, None),
+        (2025, 458948, True),
+    ]  # fmt: skip
+
+
+def test_net_migration_of_all_flows_is_the_sum_of_the_regions(published: Published) -> None:
+    rows = published.execute(
+        "select total.year, total.all_flows_balance_persons, sum(region.all_flows_balance_persons) from bi.region_migration_all as total"
+        " left join bi.region_migration as region on region.year = total.year"
+        " where total.row_kind = 'total' and total.year between 2000 and 2024 group by 1, 2 order by 1"
+    ).fetchall()
+    assert len(rows) == 25
+    assert rows[0] == (2000, -108307, None)
+    assert rows[-2:] == [(2023, 9293, 9293), (2024, 16550, 16550)]
+
+
+def test_a_city_without_a_rural_part_has_its_urban_row_as_its_total(published: Published) -> None:
+    rows = published.execute(
+        "select all_flows_balance_persons, derivation from bi.region_migration where area_code = '75' and year = 2024"
+    ).fetchall()
+    assert rows[0][0] == 41184
+    assert "the urban part, for the city has no rural one" in str(rows[0][1])
+
+
+def test_internal_rate_of_2022_names_its_denominator(published: Published) -> None:
+    # Astana: 10,000 × 33,798 / ((1,295,711 + 1,354,556) / 2) = 255.05
+    rows = published.execute(
+        "select internal_balance_persons, population_start_persons, population_end_persons, internal_balance_per_10000"
+        " from bi.region_migration where area_code = '71' and year = 2022"
+    ).fetchall()
+    assert [tuple(map(float, rows[0]))] == [(33798, 1295711, 1354556, 255.0535)]  # type: ignore[arg-type]
+
+
+def _printed(shared_data: Path) -> dict[tuple[str, str], float]:
+    """(area, total or external) → rate per 10,000 as table 3 prints it for 2022."""
+    with (shared_data.parent / "published" / "figures.csv").open(encoding="utf-8", newline="") as lines:
+        rows = [row for row in csv.DictReader(lines) if (row["document"], row["locator"]) == ("effectiveness", "table 3")]
+    return {
+        (PRINTED_AREAS[row["region"]], row["scope"]): float(row["value"])
+        for row in rows
+        if row["region"] and row["period_start"] == "2022" and row["scope"] in ("total", "external")
+    }
+
+
+def _derived(published: Published, edition: str) -> dict[tuple[str, str], float]:
+    rows = published.execute(
+        "select area_code, net_migration_per_10000, external_balance_per_10000 from bi.region_balance_all"
+        " where year = 2022 and population_edition like %s",
+        [edition],
+    ).fetchall()
+    return {(str(area), scope): float(str(rate)) for area, *rates in rows for scope, rate in zip(("total", "external"), rates, strict=True)}
+
+
+@pytest.mark.parametrize(("edition", "reproduces"), [("%2023-07-19%", True), ("%2026-09-30%", False)])
+def test_table_3_is_reproduced_with_the_population_of_its_time_only(
+    published: Published, shared_data: Path, edition: str, reproduces: bool
+) -> None:
+    printed, derived = _printed(shared_data), _derived(published, edition)
+    assert len(printed) == 2 * 17
+    apart = {key: (value, derived[key]) for key, value in printed.items() if abs(derived[key] - value) > PRINTED_PRECISION}
+    assert (not apart) == reproduces, apart
+
+
+def test_both_vintages_of_the_population_stand_side_by_side(published: Published) -> None:
+    # Almaty region: 1,505,968 - 1,478,496 - 25,563 = 1,909 with the workbook of 2023; 1,505,896 gives 1,837
+    rows = published.execute(
+        "select row_kind, population_end_persons, net_migration_persons, external_balance_persons from bi.region_balance_all"
+        " where area_code = '19' and year = 2022 order by population_edition"
+    ).fetchall()
+    assert rows == [("vintage", 1505968, 1909, 1011), ("leaf", 1505896, 1837, 939)]
+
+
+def test_derived_balances_of_the_regions_add_up_to_the_external_balance(published: Published) -> None:
+    rows = published.execute(
+        "select year, sum(net_migration_persons), sum(external_balance_persons), sum(internal_balance_persons) from bi.region_balance"
+        " where year >= 2022 group by year order by year"
+    ).fetchall()
+    # 2024 has no table of internal moves: no external part, not zero
+    assert rows == [(2022, -6722, -6722, 0), (2023, 9293, 9293, 0), (2024, 16550, None, None)]
+
+
+def test_no_balance_is_derived_over_a_census(published: Published) -> None:
+    rows = published.execute(
+        "select distinct net_migration_persons, value_missing_reason like 'the population series breaks within the year: census%'"
+        " from bi.region_balance_all where year in (2008, 2021)"
+    ).fetchall()
+    assert rows == [(None, True)]
+
+
+def test_repatriates_are_counted_once_and_cumulative_figures_are_apart(published: Published) -> None:
+    # January to July 2022: 9,077; 2024: 16,535
+    assert published.execute("select sum(persons) from bi.repatriation").fetchall() == [(9077 + 16535,)]
+    rows = published.execute(
+        "select period_end_date::text, persons from bi.repatriation_all where is_cumulative and persons is not null order by 1"
+    ).fetchall()
+    assert rows == [("2021-12-31", 1062200), ("2022-07-31", 1096900), ("2024-12-31", 1146400)]
+
+
+def test_shares_of_repatriates_make_the_whole(published: Published) -> None:
+    # by country 69.9 + 10.3 + 7.1 + 4.0 + 8.7; by age 57.4 + 33.2 + 9.4
+    rows = published.execute(
+        "select document_code, sum(share_pct)::text, max(share_denominator_persons) from bi.repatriation"
+        " where share_pct is not null and education_code = '_T' group by 1 order by 1"
+    ).fetchall()
+    assert rows == [("effectiveness", "100.0000", 9077), ("narxoz2025", "100.0000", 16535)]
+
+
+@pytest.mark.parametrize(
+    "mart",
+    ["migration_by_country", "migration_by_education", "migration_by_specialty", "region_migration", "region_balance", "repatriation"],
+)
+def test_every_row_says_where_it_comes_from(published: Published, mart: str) -> None:
+    query = (
+        f"select count(*) from bi.{mart}_all where edition is null or capture is null or licence is null or attribution is null"
+        " or area_name_kk is null or area_name_ru is null or area_name_en is null"
+    )
+    assert published.execute(query.encode()).fetchall() == [(0,)]
