@@ -38,6 +38,14 @@ class Check:
         return "warning" if self.outcome == "warn" else "critical"
 
 
+def below(view: str) -> str:
+    """The table in which gate 1 lays out, while it judges, the rows of the releases ranked directly below those under test.
+
+    It has the columns of the view, and `newer_key`: the release under test.
+    """
+    return f"quality.below_{view}"
+
+
 @dataclass(frozen=True)
 class Suite:
     """The checks of a dataset, and the staging view that they look at."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from psycopg import sql
 
-from expectations.check import Check, Suite
+from expectations.check import Check, Suite, below
 from expectations.validation import Finding, GateError, Offender, validate
 from extractors.rows import UNREADABLE
 from extractors.source import Dataset, load_source
@@ -68,12 +68,32 @@ def judge(profile: Profile, source: str, dataset_name: str) -> list[Verdict]:
             suite: Suite = importlib.import_module(f"expectations.suites.{source}").gate1(dataset_name, schema)
             keys = ", ".join(map(str, readable))
             query = f"select * from {schema}.{suite.view} where release_key in ({keys})"
+            _lay_out_below(profile, schema, suite.view, readable)
             found = validate(profile, query, suite.checks, keep_as=f"{source}.{dataset_name}")
             for finding in found:
                 _weigh(finding, dataset, verdicts)
             findings += [_result(source, dataset_name, finding) for finding in found]
         _record(profile, source, dataset_name, list(verdicts.values()), findings)
     return list(verdicts.values())
+
+
+def _lay_out_below(profile: Profile, schema: str, view: str, keys: list[int]) -> None:
+    """The releases to compare with, read once and by their keys: joined in a check, the view would read all of raw each time."""
+    table, source = sql.SQL(below(view)), sql.Identifier(schema, view)
+    with connect(profile, "koshi_loader") as connection:
+        pairs = connection.execute(
+            "select release_key, below_key from meta.release_below where release_key = any(%s) and below_key is not null", [keys]
+        ).fetchall()
+        lower = sql.SQL(", ").join(sql.Literal(key) for _, key in [*pairs, (None, None)])
+        connection.execute(sql.SQL("drop table if exists {}").format(table))
+        connection.execute(
+            sql.SQL(
+                "create unlogged table {} as select pair.release_key as newer_key, old.* from {} as old"
+                " join meta.release_below as pair on pair.below_key = old.release_key and pair.release_key = any({})"
+                " where old.release_key in ({})"
+            ).format(table, source, sql.Literal(keys), lower)
+        )
+        connection.execute(sql.SQL("analyze {}").format(table))
 
 
 def _refresh_statistics(profile: Profile, dataset: Dataset) -> None:
@@ -129,9 +149,10 @@ def _pointer(check: Check, offender: Offender) -> dict[str, Any]:
     return {"snapshot_key": offender.snapshot_key, "source_row": offender.source_row, "rule": check.name, "detail": offender.detail}
 
 
-def _name(offenders: list[Offender]) -> str:
+def _name(offenders: list[Offender], count: int | None = None) -> str:
     shown = "; ".join(f"at {offender.source_row}: {offender.detail}" for offender in offenders[:NAMED])
-    return shown + (f"; and {len(offenders) - NAMED} more" if len(offenders) > NAMED else "")
+    more = (count or len(offenders)) - NAMED
+    return shown + (f"; and {more} more" if more > 0 else "")
 
 
 def _result(source: str, dataset: str, finding: Finding) -> dict[str, Any]:
@@ -145,8 +166,8 @@ def _result(source: str, dataset: str, finding: Finding) -> dict[str, Any]:
         "severity": finding.check.severity,
         "outcome": finding.check.outcome,
         "success": finding.success,
-        "unexpected_count": len(finding.offenders),
-        "observed": _name(list(finding.offenders)) if finding.offenders else finding.observed,
+        "unexpected_count": finding.count,
+        "observed": _name(list(finding.offenders), finding.count) if finding.offenders else finding.observed,
     }
 
 

@@ -36,7 +36,7 @@ def judge(profile: Profile, candidate: Candidate, tests: list[TestResult]) -> Ju
                     {
                         **_about(candidate, check.name, check.dimension, check.severity, check.outcome),
                         "success": finding.success,
-                        "unexpected_count": len(finding.offenders),
+                        "unexpected_count": finding.count,
                         "observed": detail,
                     }
                 )

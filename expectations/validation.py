@@ -39,11 +39,12 @@ class Offender:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check said, with the rows at fault."""
+    """What a check said, how many rows are at fault, and which: all that matter, for a warning the first that are named."""
 
     check: Check
     success: bool
     observed: str
+    count: int
     offenders: tuple[Offender, ...]
 
 
@@ -98,11 +99,14 @@ def _finding(profile: Profile, query: str, check: Check, result: Any) -> Finding
     if result.exception_info and _raised(result.exception_info):
         raise GateError(f"expectation {check.name!r} could not be evaluated: {_raised(result.exception_info)}")
     if result.success:
-        return Finding(check, True, _observed(result), ())
+        return Finding(check, True, _observed(result), 0, ())
+    if check.outcome == "warn" and (named := (result.result.get("details") or {}).get("unexpected_rows")):
+        # nothing follows from a warning for single rows, so those that Great Expectations names are enough
+        return Finding(check, False, _observed(result), int(result.result["observed_value"]), tuple(map(_offender, named)))
     offenders = _offenders(profile, query, check)
     if not offenders:
         raise GateError(f"expectation {check.name!r} failed, but its own query names no row: the two state different rules")
-    return Finding(check, False, _observed(result), offenders)
+    return Finding(check, False, _observed(result), len(offenders), offenders)
 
 
 def _raised(info: dict[str, Any]) -> str:
@@ -125,8 +129,8 @@ def _offenders(profile: Profile, query: str, check: Check) -> tuple[Offender, ..
         statement = sql.SQL(check.offenders.replace(BATCH, f"({query}) as subselect"))
         cursor = connection.execute(statement)
         names = [column.name for column in cursor.description or ()]
-        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    return tuple(
-        Offender(row.get("release_key"), row.get("snapshot_key"), str(row.get("source_row") or ""), str(row.get("detail") or row))
-        for row in rows
-    )
+        return tuple(_offender(dict(zip(names, row, strict=True))) for row in cursor.fetchall())
+
+
+def _offender(row: dict[str, Any]) -> Offender:
+    return Offender(row.get("release_key"), row.get("snapshot_key"), str(row.get("source_row") or ""), str(row.get("detail") or row))

@@ -175,6 +175,7 @@ select
     periods.period_end_date,
     periods.year,
     case
+        when not releases.is_current then 'vintage'
         when measured.is_world_residence or measured.is_world_origin then 'total'
         when sexes.sex_code = '_T' then 'subtotal'
         else 'leaf'

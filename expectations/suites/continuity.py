@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from expectations.check import BATCH, Check, Outcome, none_of
+from expectations.check import BATCH, Check, Outcome, below, none_of
 
 
 def withdrawn(
@@ -54,8 +54,6 @@ def _side_by_side(schema: str, view: str, key: tuple[str, ...], only: str) -> st
             (value is not null or value_issue is not null) as is_there
         from {BATCH} where {known} and {only}
         union all
-        select scope.release_key, {", ".join(f"old.{column}" for column in key)}, null, null, null, old.value, false
-        from (select distinct release_key from {BATCH}) as scope
-        join meta.release_below as pair on pair.release_key = scope.release_key
-        join (select * from {schema}.{view} where value is not null and {known} and {only}) as old on old.release_key = pair.below_key
+        select old.newer_key, {", ".join(f"old.{column}" for column in key)}, null, null, null, old.value, false
+        from {below(view)} as old where old.value is not null and {known} and {only}
     """

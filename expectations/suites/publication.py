@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from expectations.check import Check, Suite, none_of
+from expectations.suites import publication_international, publication_national
 
 ARRIVALS, DEPARTURES, POPULATION = "bns.external_arrivals", "bns.external_departures", "bns.population"
 FLOWS = (ARRIVALS, DEPARTURES)
@@ -19,6 +20,8 @@ def suite(schema: str) -> Suite:
             _parts_make_the_whole(schema, "men and women", "sex", ("M", "F"), "locality"),
             _parts_make_the_whole(schema, "urban and rural", "locality", ("U", "R"), "sex"),
             _plausible_growth(schema),
+            *publication_national.checks(schema),
+            *publication_international.checks(schema),
         ],
     )
 

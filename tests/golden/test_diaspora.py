@@ -27,7 +27,7 @@ def test_leaves_add_up_to_the_diaspora(published: Any) -> None:
     # men and women by residence: 1,297,366 + 1,499,206 = 2,796,572 in 2024
     query = """
         select sum(persons) filter (where sex_code = 'M'), sum(persons) filter (where sex_code = 'F'), sum(persons) from bi.diaspora_stock
-        where origin_code = 'KAZ' and year = 2024 and edition = '2024'
+        where origin_code = 'KAZ' and year = 2024
     """
     assert published.execute(query).fetchall() == [(1_297_366, 1_499_206, 2_796_572)]
 
@@ -36,7 +36,8 @@ def test_leaves_add_up_to_every_total_of_an_origin(published: Any) -> None:
     # 6 origins x 7 dates in edition 2020, 16 x 8 in edition 2024 have a total: 42 + 128 = 170
     query = """
         with leaves as (
-            select edition, origin_code, year, sum(persons) as persons from bi.diaspora_stock group by edition, origin_code, year
+            select edition, origin_code, year, sum(persons) as persons from bi.diaspora_stock_all
+            where residence_code <> 'WLD' and sex_code <> '_T' group by edition, origin_code, year
         )
         select count(*), count(*) filter (where leaves.persons is distinct from total.persons)
         from bi.diaspora_stock_all as total left join leaves using (edition, origin_code, year)
