@@ -97,10 +97,15 @@ def _residences_make_the_diaspora(schema: str) -> Check:
         "hold",
         "coherence",
         f"""
-        select concat(origin_code, ' ', year, ', edition ', edition, ': residences make ', sum(persons) filter (where residence_code <> 'WLD' and sex_code <> '_T'),
-            ', the total is ', max(persons) filter (where residence_code = 'WLD' and sex_code = '_T')) as detail
-        from {schema}.diaspora_stock where origin_code <> 'WLD' group by origin_code, year, edition
-        having sum(persons) filter (where residence_code <> 'WLD' and sex_code <> '_T') <> max(persons) filter (where residence_code = 'WLD' and sex_code = '_T')
+        with origins as (
+            select
+                origin_code, year, edition,
+                sum(persons) filter (where residence_code <> 'WLD' and sex_code <> '_T') as parts,
+                max(persons) filter (where residence_code = 'WLD' and sex_code = '_T') as total
+            from {schema}.diaspora_stock where origin_code <> 'WLD' group by origin_code, year, edition
+        )
+        select concat(origin_code, ' ', year, ', edition ', edition, ': residences make ', parts, ', the total is ', total) as detail
+        from origins where parts <> total
         """,
         (PAIRS,),
     )
