@@ -60,6 +60,8 @@ def _told(console: Console) -> Iterator[None]:
     """What a person can mend is told in one line; anything else shows where it happened."""
     try:
         yield
+    except typer.Exit:
+        raise
     except LockedError as error:
         console.print(f"[yellow]{error}[/]", highlight=False)
         raise typer.Exit(BROKEN) from None

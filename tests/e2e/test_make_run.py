@@ -78,6 +78,8 @@ def test_make_run_publishes_offline_and_a_second_run_finds_nothing_new(tmp_path:
 
     assert "readers go on seeing publication 1; nothing was rebuilt or republished" in second
     assert second.count("skipped:") == first.count("releases landed"), "every dataset is skipped"
+    assert "rejected bns.internal_matrix, slice 2022" in first
+    assert "rejected" not in second, "what was rejected is known"
 
     # bns.md section 8: 17,425 - 24,147 = -6,722; mean population (19,503,159 + 19,766,807) / 2 = 19,634,983
     assert "2022 17425 24147 -6722 8.9 12.3 -3.4" in asked

@@ -80,7 +80,9 @@ def test_an_accepted_release_starts_the_warehouse_dag_by_its_asset(tmp_path: Pat
         _wait("a publication", lambda: read(profile, "select count(*) from meta.publication") == [(1,)], 240, log)
 
         def finished() -> bool:
-            runs = json.loads(ask("dags", "list-runs", "warehouse", "-o", "json") or "[]")
+            # Airflow prints warnings on the same stream
+            lines = [line for line in ask("dags", "list-runs", "warehouse", "-o", "json").splitlines() if line.startswith("[{")]
+            runs = json.loads(lines[-1]) if lines else []
             return bool(runs) and runs[0]["state"] == "success" and runs[0]["run_id"].startswith("asset_triggered")
 
         _wait("the end of the run", finished, 120, log)
