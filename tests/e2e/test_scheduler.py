@@ -34,7 +34,6 @@ def _environment(folder: Path, database: str, journal: str) -> dict[str, str]:
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "2",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{api}/execution/",
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(api),
         "AIRFLOW__API__WORKERS": "1",
@@ -76,6 +75,9 @@ def test_an_accepted_release_starts_the_warehouse_dag_by_its_asset(tmp_path: Pat
             stack.callback(process.wait, 30)
             stack.callback(process.terminate)
         _wait("parsing the DAGs", lambda: "extract_iom" in ask("dags", "list", "-o", "json"), 120, log)
+        # every other DAG stays paused: what starts the warehouse is the asset alone
+        for dag in ("extract_iom", "warehouse"):
+            ask("dags", "unpause", dag, "--yes")
         ask("dags", "trigger", "extract_iom")
         _wait("a publication", lambda: read(profile, "select count(*) from meta.publication") == [(1,)], 240, log)
 
