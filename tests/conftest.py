@@ -37,14 +37,17 @@ def template(_state: Path) -> str:
     return TEMPLATE
 
 
-def new_profile(folder: Path, name: str = "koshi_test") -> Profile:
+def new_profile(folder: Path, name: str = "koshi_test", like: str = TEMPLATE) -> Profile:
     """An empty warehouse with an archive and a journal of its own.
 
+    The database is a copy of `like`.
     One database name and one folder for dbt serve all tests: another name would cost a full parse of the project each time.
     """
     with psycopg.connect(server.start().dsn(), autocommit=True) as connection:
         connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
-        statement = sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(TEMPLATE))
+        # pools of dbt and Great Expectations may still hold sessions; a database in use cannot be copied
+        connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [like])
+        statement = sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(like))
         connection.execute(statement)
     profile = Profile("sample", str(folder / "archive"), str(folder / "journal"), state_root() / name, name)
     migrate.prepare(profile)  # rights on a database are not copied with it

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from tests.conftest import new_profile
 from tests.small import REGIONS, arrivals, fill, population, put, run, tree
 from tests.state import read, state
 from warehouse.profile import Profile
@@ -39,12 +42,24 @@ BROKEN: dict[str, tuple[Callable[[], bytes], str, str]] = {
 }
 
 
-@pytest.mark.parametrize("kind", BROKEN)
-def test_a_broken_delivery_of_arrivals_is_rejected_by_name_and_readers_see_no_change(profile: Profile, kind: str) -> None:
-    body, expectation, position = BROKEN[kind]
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory, template: str) -> tuple[Path, str]:
+    """The folder and the database of a warehouse that has published one good delivery of everything: made once, copied by each test."""
+    folder = tmp_path_factory.mktemp("good")
+    profile = new_profile(folder, "koshi_good")
     fill(profile)
-    _, first = run(profile)
-    assert first.outcome == "published"
+    _, settled = run(profile)
+    assert settled.outcome == "published"
+    return folder, profile.database
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_delivery_of_arrivals_is_rejected_by_name_and_readers_see_no_change(
+    good: tuple[Path, str], tmp_path: Path, kind: str
+) -> None:
+    body, expectation, position = BROKEN[kind]
+    shutil.copytree(good[0], tmp_path / "copy")
+    profile = new_profile(tmp_path / "copy", like=good[1])
     before = {name: rows for name, rows in state(profile).items() if name.startswith(("bi.", "pub_"))}
 
     put(profile, "external_arrivals", body(), LATER)
