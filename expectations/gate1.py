@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import importlib
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,8 +70,8 @@ def judge(profile: Profile, source: str, dataset_name: str) -> list[Verdict]:
             suite: Suite = importlib.import_module(f"expectations.suites.{source}").gate1(dataset_name, schema)
             keys = ", ".join(map(str, readable))
             query = f"select * from {schema}.{suite.view} where release_key in ({keys})"
-            _lay_out_below(profile, schema, suite.view, readable)
-            found = validate(profile, query, suite.checks, keep_as=f"{source}.{dataset_name}")
+            with _below_laid_out(profile, schema, suite.view, readable):
+                found = validate(profile, query, suite.checks, keep_as=f"{source}.{dataset_name}")
             for finding in found:
                 _weigh(finding, dataset, verdicts)
             findings += [_result(source, dataset_name, finding) for finding in found]
@@ -77,7 +79,8 @@ def judge(profile: Profile, source: str, dataset_name: str) -> list[Verdict]:
     return list(verdicts.values())
 
 
-def _lay_out_below(profile: Profile, schema: str, view: str, keys: list[int]) -> None:
+@contextmanager
+def _below_laid_out(profile: Profile, schema: str, view: str, keys: list[int]) -> Iterator[None]:
     """The releases to compare with, read once and by their keys: joined in a check, the view would read all of raw each time."""
     table, source = sql.SQL(below(view)), sql.Identifier(schema, view)
     with connect(profile, "koshi_loader") as connection:
@@ -94,6 +97,9 @@ def _lay_out_below(profile: Profile, schema: str, view: str, keys: list[int]) ->
             ).format(table, source, sql.Literal(keys), lower)
         )
         connection.execute(sql.SQL("analyze {}").format(table))
+    yield
+    with connect(profile, "koshi_loader") as connection:
+        connection.execute(sql.SQL("drop table {}").format(table))
 
 
 def _refresh_statistics(profile: Profile, dataset: Dataset) -> None:
