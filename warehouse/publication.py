@@ -23,8 +23,8 @@ KEEP = 3
 # Readers hold their locks only while they query: wait a little, let them finish, try again.
 _patiently = retry(
     retry=retry_if_exception_type(psycopg.errors.LockNotAvailable),
-    stop=stop_after_attempt(12),
-    wait=wait_random_exponential(multiplier=0.2, max=5),
+    stop=stop_after_attempt(40),
+    wait=wait_random_exponential(multiplier=0.1, max=2),
     reraise=True,
 )
 
@@ -128,6 +128,10 @@ def _point_views(connection: Connection, schema: str) -> None:
     connection.execute("set local lock_timeout = '500ms'")
     connection.execute("set local role koshi_transformer")
     old = connection.execute("select table_name from information_schema.views where table_schema = 'bi' order by 1").fetchall()
+    if old:
+        # all at once: dropped one by one, a reader of two views would hold one and wait for the other, and we for him
+        every = sql.SQL(", ").join(sql.Identifier("bi", name) for (name,) in old)
+        connection.execute(sql.SQL("lock table {} in access exclusive mode").format(every))
     for (name,) in old:
         connection.execute(sql.SQL("drop view bi.{}").format(sql.Identifier(name)))
     relations = connection.execute(
