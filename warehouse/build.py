@@ -166,7 +166,8 @@ def _dbt(profile: Profile, select: list[str]) -> list[TestResult]:
     for result in nodes:
         if result.status not in ("success", "skipped"):
             raise BuildError(f"dbt: {result.node.unique_id} ended {result.status}: {result.message}")
-    tests = [_test_result(result) for result in results if result.node.resource_type == "test"]
+    # dbt's threads end in any order; what is recorded has one
+    tests = sorted((_test_result(result) for result in results if result.node.resource_type == "test"), key=lambda test: test.name)
     skipped = [result.node.name for result in nodes if result.status == "skipped"]
     if skipped and all(test.success for test in tests):
         raise BuildError(f"dbt skipped {', '.join(skipped)} although nothing failed before")
