@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -85,8 +86,9 @@ class Source(Declared):
         return self.datasets[name]
 
 
+@cache
 def load_source(code: str, folder: Path | None = None) -> Source:
-    """The source declared in `extractors/<code>/source.yml`. Raises `SourceError` with file and field."""
+    """The source declared in `extractors/<code>/source.yml`, read once a process. Raises `SourceError` with file and field."""
     file = (folder or ROOT / "extractors") / code / "source.yml"
     try:
         return Source.model_validate({"code": code, **yaml.safe_load(file.read_text("utf-8"))})

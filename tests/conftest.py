@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests import small
 from warehouse import build, migrate, server
 from warehouse.profile import ROOT, Profile, state_root
 
@@ -52,6 +54,24 @@ def new_profile(folder: Path, name: str = "koshi_test", like: str = TEMPLATE) ->
     profile = Profile("sample", str(folder / "archive"), str(folder / "journal"), state_root() / name, name)
     migrate.prepare(profile)  # rights on a database are not copied with it
     return profile
+
+
+@pytest.fixture(scope="session")
+def good(tmp_path_factory: pytest.TempPathFactory, template: str) -> tuple[Path, str]:
+    """The folder and the database of a warehouse that has published one good small delivery of everything."""
+    folder = tmp_path_factory.mktemp("good")
+    profile = new_profile(folder, "koshi_good")
+    small.fill(profile)
+    _, settled = small.run(profile)
+    assert settled.outcome == "published"
+    return folder, profile.database
+
+
+@pytest.fixture
+def settled(good: tuple[Path, str], tmp_path: Path) -> Profile:
+    """A warehouse of its own that has published one good small delivery of everything."""
+    shutil.copytree(good[0], tmp_path / "settled")
+    return new_profile(tmp_path / "settled", like=good[1])
 
 
 @pytest.fixture

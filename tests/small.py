@@ -65,8 +65,15 @@ def departures(years: Iterable[int] = YEARS) -> dict[int, object]:
     return {year: 1500 - 20 * (year - 2018) for year in years}
 
 
-def population(years: Iterable[int] = range(2018, 2023), replace: Mapping[tuple[str, int], object] | None = None) -> bytes:
-    """A workbook with one sheet: 17 regions of 1,000,000 each and 1,000 more a year; `replace` puts other cells (label, year)."""
+def population(
+    years: Iterable[int] = range(2018, 2023),
+    replace: Mapping[tuple[str, int], object] | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> bytes:
+    """A workbook with one sheet: 17 regions of 1,000,000 each and 1,000 more a year.
+
+    `replace` puts other cells (label, year); `labels` prints a region under another name.
+    """
     known = [year for year in years if year < 2022]
     book = Workbook()
     sheet = book.worksheets[0]
@@ -74,7 +81,7 @@ def population(years: Iterable[int] = range(2018, 2023), replace: Mapping[tuple[
     sheet.append([None, *known])
     for label in ("Республика Казахстан ", *REGIONS):
         factor = 17 if label.startswith("Республика") else 1
-        row: list[object] = [label]
+        row: list[object] = [(labels or {}).get(label, label)]
         for year in known:
             row.append((replace or {}).get((label, year), factor * (1_000_000 + 1000 * (year - 2018))))
         sheet.append(row)

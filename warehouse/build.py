@@ -151,6 +151,7 @@ def _dbt(profile: Profile, select: list[str]) -> list[TestResult]:
         "--exclude-resource-type",
         "unit_test",
         "--quiet",
+        "--no-write-json",
         "--log-level",
         "none",
         "--log-level-file",

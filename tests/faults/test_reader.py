@@ -6,7 +6,7 @@ import threading
 
 import psycopg
 
-from tests.small import arrivals, departures, fill, put, run, tree
+from tests.small import arrivals, departures, put, run, tree
 from warehouse.connection import reader_url
 from warehouse.profile import Profile
 from warehouse.publication import decide, roll_back, status
@@ -38,20 +38,18 @@ class Poller(threading.Thread):
                     self.errors.append(str(error))
 
 
-def test_a_polling_reader_sees_one_publication_or_the_other_in_every_answer(profile: Profile) -> None:
-    fill(profile)
-    run(profile)
-    pollers = [Poller(reader_url(profile)) for _ in range(3)]
+def test_a_polling_reader_sees_one_publication_or_the_other_in_every_answer(settled: Profile) -> None:
+    pollers = [Poller(reader_url(settled)) for _ in range(3)]
     for poller in pollers:
         poller.start()
-    put(profile, "external_arrivals", tree(arrivals() | {2020: 1021}), "2026-03-01")
-    put(profile, "external_departures", tree(departures() | {2020: 1461}), "2026-03-01")
-    run(profile)
-    first, second = status(profile)["kept"]
+    put(settled, "external_arrivals", tree(arrivals() | {2020: 1021}), "2026-03-01")
+    put(settled, "external_departures", tree(departures() | {2020: 1461}), "2026-03-01")
+    run(settled)
+    first, second = status(settled)["kept"]
     for _ in range(5):
-        roll_back(profile, first[1], "a test", "to and fro")
-        roll_back(profile, second[1], "a test", "to and fro")
-    decide(profile, "unpin", "a test", "enough")
+        roll_back(settled, first[1], "a test", "to and fro")
+        roll_back(settled, second[1], "a test", "to and fro")
+    decide(settled, "unpin", "a test", "enough")
     for poller in pollers:
         poller.done.set()
         poller.join()

@@ -41,25 +41,23 @@ def test_replaying_the_journal_gives_the_same_core_marts_and_ledger(profile: Pro
         assert after[name] == before[name], name
 
 
-def test_a_rollback_stays_until_it_is_unpinned(profile: Profile) -> None:
-    fill(profile)
-    run(profile)
-    put(profile, "external_arrivals", tree(arrivals() | {2020: 1021}), "2026-03-01")
-    run(profile)
+def test_a_rollback_stays_until_it_is_unpinned(settled: Profile) -> None:
+    put(settled, "external_arrivals", tree(arrivals() | {2020: 1021}), "2026-03-01")
+    run(settled)
     query = "select arrivals_persons from bi.migration_balance where year = 2020"
-    assert read(profile, query) == [(1021,)]
+    assert read(settled, query) == [(1021,)]
 
-    first = status(profile)["kept"][0]
-    roll_back(profile, first[1], "a test", "the revision looks wrong")
-    assert read(profile, query) == [(1020,)]
-    _, settled = run(profile)
-    assert settled.outcome == "pinned"
-    assert read(profile, query) == [(1020,)]
+    first = status(settled)["kept"][0]
+    roll_back(settled, first[1], "a test", "the revision looks wrong")
+    assert read(settled, query) == [(1020,)]
+    _, end = run(settled)
+    assert end.outcome == "pinned"
+    assert read(settled, query) == [(1020,)]
 
-    decide(profile, "unpin", "a test", "the revision was right")
-    _, settled = run(profile)
-    assert settled.outcome == "published"
-    assert read(profile, query) == [(1021,)]
+    decide(settled, "unpin", "a test", "the revision was right")
+    _, end = run(settled)
+    assert end.outcome == "published"
+    assert read(settled, query) == [(1021,)]
 
 
 def test_to_withdraw_is_to_publish_the_next_lower_release(profile: Profile) -> None:
@@ -74,14 +72,12 @@ def test_to_withdraw_is_to_publish_the_next_lower_release(profile: Profile) -> N
     assert read(profile, "select state from meta.release where state = 'withdrawn'") == [("withdrawn",)]
 
 
-def test_the_same_rows_under_a_new_label_are_a_confirmation_and_nothing_is_published(profile: Profile) -> None:
-    fill(profile)
-    run(profile)
+def test_the_same_rows_under_a_new_label_are_a_confirmation_and_nothing_is_published(settled: Profile) -> None:
     book = load_workbook(io.BytesIO(population()))
-    put(profile, "population", workbook_bytes(book, "2026-03-03T00:00:00Z"), "2026-03-04")
-    intakes, settled = run(profile)
+    put(settled, "population", workbook_bytes(book, "2026-03-03T00:00:00Z"), "2026-03-04")
+    intakes, end = run(settled)
     assert [delivery.confirmed for delivery in intakes["population"].deliveries] == [0, 4]
-    assert settled.outcome == "nothing new"
-    assert read(profile, "select distinct edition from meta.confirmation") == [("2026-03-03",)]
-    intakes, _ = run(profile)
+    assert end.outcome == "nothing new"
+    assert read(settled, "select distinct edition from meta.confirmation") == [("2026-03-03",)]
+    intakes, _ = run(settled)
     assert all(delivery.known for delivery in intakes["population"].deliveries)

@@ -20,6 +20,7 @@ Reader = psycopg.Connection[tuple[object, ...]]
 HERE = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All tests of this folder go to one worker: the publication is built once."""
     for item in items:

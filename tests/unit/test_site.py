@@ -38,14 +38,12 @@ def test_before_the_first_publication_the_page_says_so(profile: Profile) -> None
 
 
 @pytest.mark.slow
-def test_the_page_tells_what_was_published_and_what_was_not(profile: Profile) -> None:
+def test_the_page_tells_what_was_published_and_what_was_not(settled: Profile) -> None:
     """One good delivery, then one whose arrivals are below zero: gate 1 rejects it by name, and readers see what they saw."""
-    small.fill(profile)
-    small.run(profile)
-    small.put(profile, "external_arrivals", small.tree(small.arrivals() | {2021: -5}), "2026-03-01")
-    _, settled = small.run(profile)
-    assert settled.outcome == "nothing new"
-    found = published(profile)
+    small.put(settled, "external_arrivals", small.tree(small.arrivals() | {2021: -5}), "2026-03-01")
+    _, end = small.run(settled)
+    assert end.outcome == "nothing new"
+    found = published(settled)
     assert (found.number, found.captures) == (1, ["reconstructed"])
     assert {row["dataset"] for row in found.releases} == set(small.DATASETS)
     assert [(row["dataset"], row["state"]) for row in found.not_published] == [("external_arrivals", "rejected")]
@@ -54,14 +52,14 @@ def test_the_page_tells_what_was_published_and_what_was_not(profile: Profile) ->
     # four years of arrivals and of departures
     assert {"name": "fct_migration_flow", "current": 8, "vintages": 8} in found.facts
 
-    page = site.build(profile, "http://127.0.0.1:1/")
+    page = site.build(settled, "http://127.0.0.1:1/")
     html = page.read_text(encoding="utf-8")
     assert "Publication 1" in html
     assert found.not_published[0]["release"] in html
     assert 'href="http://127.0.0.1:1/"' in html
     _offline(page.parent)
     models = (page.parent / "dbt_docs" / "index.html").read_text(encoding="utf-8")
-    assert f"pub_{hex_key(publication.status(profile)['current'][0])}" in models
+    assert f"pub_{hex_key(publication.status(settled)['current'][0])}" in models
 
 
 def _kept(name: str, *, success: bool, severity: str = "critical") -> dict[str, Any]:
