@@ -60,7 +60,10 @@ def validate(profile: Profile, query: str, checks: list[Check], keep_as: str) ->
         batch = source.add_query_asset("rows", query=rows).add_batch_definition_whole_table("rows")
         suite = context.suites.add(gx.ExpectationSuite(name=keep_as, expectations=[check.expectation for check in checks]))
         definition = context.validation_definitions.add(gx.ValidationDefinition(name="gate", data=batch, suite=suite))
-        outcome = definition.run(result_format="SUMMARY")
+        try:
+            outcome = definition.run(result_format="SUMMARY")
+        finally:
+            source.get_execution_engine().close()  # its pool would keep sessions open as long as the process lives
         by_name = {result.expectation_config.meta["name"]: result for result in outcome.results}
         findings = [_finding(profile, rows, check, by_name[check.name]) for check in checks]
     _keep(kept_results(profile) / f"{keep_as}.json", outcome.to_json_dict())

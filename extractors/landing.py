@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import importlib
 from collections.abc import Iterable, Sequence
@@ -218,24 +217,17 @@ def _copy(
     parsed, total, keys = 0, hashlib.sha256(), f"{release_key},{snapshot_key},"
     with step("land.copy"), connection.cursor() as cursor:
         with cursor.copy(statement) as copy:
-            for addresses, values in blocks_of(rows):
-                parsed += len(values)
-                lines = _Lines()
-                csv.writer(lines, lineterminator="\n").writerows(values)
-                total.update("".join(lines).encode())
+            for addresses, lines in blocks_of(rows):
+                parsed += len(lines)
+                total.update("\n".join([*lines, ""]).encode())
+                if '"' in "".join(addresses):
+                    addresses = [address.replace('"', '""') for address in addresses]
                 # the address is quoted by hand: the line behind it is written once, for the digest and for the table
-                quoted = (address.replace('"', '""') for address in addresses)
-                copy.write("".join([f'{keys}"{address}",{line}' for address, line in zip(quoted, lines, strict=True)]))
+                copy.write("".join([f'{keys}"{address}",{line}\n' for address, line in zip(addresses, lines, strict=True)]))
         found = cursor.execute(sql.SQL("select count(*) from {} where _release_key = %s").format(table), [release_key]).fetchone()
     if found != (parsed,):
         raise LandingError(f"release {release_key}: {parsed} rows were parsed, {found} are in raw.{dataset.shape}; nothing was kept")
     return parsed, total.hexdigest()
-
-
-class _Lines(list[str]):
-    """A file for the csv writer that keeps its lines apart."""
-
-    write = list.append
 
 
 def _delete(connection: Connection, dataset: Dataset, release_key: int) -> None:

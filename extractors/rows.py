@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import csv
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol, runtime_checkable
 
 # its address in the answer, then the values of the raw table's columns; empty text and null both land as NULL
 Row = tuple[str | None, ...]
-# many rows at once: their addresses, and their values beside them
-Block = tuple[list[str], list[tuple[str | None, ...]]]
+# many rows at once: their addresses, and beside them their values as lines of CSV
+Block = tuple[list[str], list[str]]
 BLOCK = 20_000
 WHOLE = "whole"
 UNREADABLE = "unreadable"
@@ -50,6 +51,20 @@ def by_slice(rows: Iterable[tuple[str, Row]]) -> dict[str, Iterable[Row]]:
     return dict(slices)
 
 
+class _Lines(list[str]):
+    """A file for the csv writer that keeps its lines apart, without their ends."""
+
+    def write(self, line: str) -> None:
+        self.append(line[:-2])
+
+
+def csv_lines(values: Iterable[Sequence[str | None]]) -> list[str]:
+    """Each row's values as one line of CSV, as COPY reads it: empty text and null alike are nothing between commas."""
+    lines = _Lines()
+    csv.writer(lines, lineterminator="\r\n").writerows(values)  # what ends a line is quoted inside one
+    return lines
+
+
 @runtime_checkable
 class InBlocks(Protocol):
     """Rows of a large answer that are read, and handed on, many at once."""
@@ -65,4 +80,4 @@ def blocks_of(rows: Iterable[Row]) -> Iterator[Block]:
         return
     remaining = iter(rows)
     while block := list(islice(remaining, BLOCK)):
-        yield [str(row[0]) for row in block], [row[1:] for row in block]
+        yield [str(row[0]) for row in block], csv_lines(row[1:] for row in block)

@@ -6,6 +6,7 @@ An answer may hold a million records: its envelope is checked at once, the recor
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from operator import itemgetter
 from types import NoneType
 from typing import Any, NamedTuple
 
-from extractors.rows import WHOLE, Block, ContractError, Parsed, Row
+from extractors.rows import WHOLE, Block, ContractError, Parsed, Row, csv_lines
 from extractors.source import Dataset
 
 COLUMNS = ("indicator_id", "geo_unit", "year", "value", "magnitude", "qualifier")
@@ -31,15 +32,13 @@ HARMLESS_HINTS = {"UIS::HINT::004"}
 RECORDS_START = re.compile(rb'"records"\s*:\s*\[\s*')
 RECORDS_END = re.compile(rb'\]\s*(?:,\s*"(?:hints|indicatorMetadata)"\s*:|\}\s*\Z)')
 BETWEEN_RECORDS = re.compile(rb"\}\s*,\s*\{")
-# A record as the agency writes it, fields in order and nothing escaped: read by one expression, twice as fast as JSON.
-# Anything else goes to the decoder, which says what is wrong with it.
-_TEXT, _NUMBER = r'"([^"\\]*)"', r"(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)"
-_PLAIN = (
-    rf'\{{"indicatorId":{_TEXT},"geoUnit":{_TEXT},"year":{_NUMBER},"value":(?:null|{_NUMBER}),'
-    rf'"magnitude":(?:null|{_TEXT}),"qualifier":(?:null|{_TEXT})\}}'
+# A record as the agency writes it, fields in order, nothing escaped, no comma: one expression cuts it into its fields, twice as fast
+# as JSON. Anything else goes to the decoder, which says what is wrong with it.
+_TEXT, _NUMBER = r'"[^"\\,\x00-\x1f]*"', r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
+PLAIN_RECORD = re.compile(
+    rf'\{{"indicatorId":({_TEXT}),"geoUnit":({_TEXT}),"year":({_NUMBER}),"value":(null|{_NUMBER}),'
+    rf'"magnitude":(null|{_TEXT}),"qualifier":(null|{_TEXT})\}}(?:,(?=\{{)|\Z)'
 )
-PLAIN_RECORD = re.compile(_PLAIN)
-PLAIN_RECORDS = re.compile("(?:" + re.sub(r"\((?!\?)", "(?:", _PLAIN) + r"(?:,(?=\{)|\Z))+")
 # some hundred records: what is decoded stays in the processor's cache, and takes a third less time than blocks of 1 MiB
 BLOCK_BYTES = 1 << 15
 CUTS = 64
@@ -116,10 +115,12 @@ def _check_rest(envelope: dict[str, Any], prefix: str) -> None:
 
 
 class _Block(NamedTuple):
-    """Records as the JSON decoder gives them, or, where all are written plainly, their fields (empty text for null)."""
+    """Records as the JSON decoder gives them, or, where all are written plainly, their lines and whom they are about."""
 
     records: list[Any]
-    plain: list[tuple[str | None, ...]]
+    lines: list[str]
+    indicators: set[str | None]
+    units: set[str | None]
 
 
 class Observations:
@@ -132,21 +133,24 @@ class Observations:
         self._units = set(wanted.get("geo_units", ()))
 
     def __iter__(self) -> Iterator[Row]:
-        for addresses, values in self.blocks():
-            for address, fields in zip(addresses, values, strict=True):
+        for addresses, lines in self.blocks():
+            for address, fields in zip(addresses, csv.reader(lines), strict=True):
                 yield (address, *(field or None for field in fields))
 
     def blocks(self) -> Iterator[Block]:
-        """The rows some hundred at a time: their addresses, and their values."""
+        """The rows some hundred at a time: their addresses, and their values as lines of CSV."""
         for answer in self._answers:
             first = 0
             for block in _blocks(answer):
-                values = block.plain or self._fields_of(block.records, answer.prefix, first)
-                if not self._asked({value[0] for value in values}, {value[1] for value in values}):
-                    for number, fields in enumerate(values, first):
+                lines, indicators, units = block.lines, block.indicators, block.units
+                if block.records:
+                    values = self._fields_of(block.records, answer.prefix, first)
+                    lines, indicators, units = csv_lines(values), {value[0] for value in values}, {value[1] for value in values}
+                if not self._asked(indicators, units):
+                    for number, fields in enumerate(csv.reader(lines), first):
                         self._check_asked(fields, f"{answer.prefix}/records/{number}")
-                yield [f"{answer.prefix}/records/{number}" for number in range(first, first + len(values))], values
-                first += len(values)
+                yield [f"{answer.prefix}/records/{number}" for number in range(first, first + len(lines))], lines
+                first += len(lines)
 
     def _fields_of(self, records: list[Any], prefix: str, first: int) -> list[tuple[str | None, ...]]:
         """The fields of a block, which is checked as a whole, and record by record only to say which is wrong."""
@@ -176,7 +180,7 @@ class Observations:
         if rest:
             raise ContractError(f"{position}/{min(rest)}", f"only {', '.join(FIELDS)}", "an unknown field")
 
-    def _check_asked(self, fields: tuple[str | None, ...], position: str) -> None:
+    def _check_asked(self, fields: list[str], position: str) -> None:
         if fields[0] not in self._indicators:
             raise ContractError(f"{position}/indicatorId", "an indicator that was asked for", repr(fields[0]))
         if self._units and fields[1] not in self._units:
@@ -216,9 +220,13 @@ def _last_block(answer: _Answer, start: int) -> _Block:
 
 def _decode(text: bytes) -> _Block:
     decoded = text.decode()
-    if PLAIN_RECORDS.fullmatch(decoded):
-        return _Block([], PLAIN_RECORD.findall(decoded))
-    return _Block(_decoder.decode(f"[{decoded}]"), [])
+    parts = PLAIN_RECORD.split(decoded)
+    between, *fields = (parts[number :: 1 + len(FIELDS)] for number in range(1 + len(FIELDS)))
+    if any(between):
+        return _Block(_decoder.decode(f"[{decoded}]"), [], set(), set())
+    # no field holds a comma or a quote of its own, so that the quotes can go and a bare null is nobody's text
+    lines = "\n".join(map(",".join, zip(*fields, strict=True))).replace(",null", ",").replace('"', "").split("\n")
+    return _Block([], lines, {name.strip('"') for name in set(fields[0])}, {name.strip('"') for name in set(fields[1])})
 
 
 def _json(text: bytes, left_out: int, prefix: str) -> Any:

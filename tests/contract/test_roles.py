@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.small import fill, run
 from tests.state import read
 from warehouse import migrate, roles
 from warehouse.connection import connect, reader_url
@@ -17,27 +16,25 @@ Reader = psycopg.Connection[tuple[object, ...]]
 
 
 @pytest.fixture
-def reader(profile: Profile) -> Iterator[Reader]:
-    fill(profile)
-    run(profile)
-    with psycopg.connect(reader_url(profile), autocommit=True) as connection:
+def reader(settled: Profile) -> Iterator[Reader]:
+    with psycopg.connect(reader_url(settled), autocommit=True) as connection:
         yield connection
 
 
-def test_the_reader_reads_bi_and_is_refused_every_write_and_every_other_schema(profile: Profile, reader: Reader) -> None:
+def test_the_reader_reads_bi_and_is_refused_every_write_and_every_other_schema(settled: Profile, reader: Reader) -> None:
     assert reader.execute("select count(*) from bi.migration_balance").fetchone() == (4,)
     assert reader.execute("show default_transaction_read_only").fetchone() == ("on",)
     assert reader.execute("show statement_timeout").fetchone() == ("1min",)
 
     reader.execute("set default_transaction_read_only = off")  # a client may ask; rights, not the setting, must hold
-    views = [name for (name,) in read(profile, "select viewname from pg_views where schemaname = 'bi'")]
+    views = [name for (name,) in read(settled, "select viewname from pg_views where schemaname = 'bi'")]
     assert len(views) > 15
     for name in views:
         for statement in ("insert into bi.{} select * from bi.{}", "delete from bi.{}", "drop view bi.{}"):
             with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectNotInPrerequisiteState)):
                 reader.execute(statement.format(name, name))
     others = read(
-        profile,
+        settled,
         "select nspname, relname from pg_class join pg_namespace as n on n.oid = relnamespace where relkind in ('r', 'v')"
         " and nspname <> 'bi' and nspname !~ '^(pg_|information_schema)'",
     )
@@ -63,11 +60,11 @@ def test_the_reader_sees_what_power_bi_asks_for(reader: Reader) -> None:
     assert [row[0] for row in rows.fetchall()] == ["REFERENCES", "SELECT"]
 
 
-def test_the_loader_cannot_change_facts_and_the_transformer_cannot_change_the_ledger(profile: Profile, reader: Reader) -> None:
-    schema = read(profile, "select nspname from pg_namespace where nspname ~ '^core_'")[0][0]
-    with connect(profile, "koshi_loader") as loader, pytest.raises(psycopg.errors.InsufficientPrivilege):
+def test_the_loader_cannot_change_facts_and_the_transformer_cannot_change_the_ledger(settled: Profile, reader: Reader) -> None:
+    schema = read(settled, "select nspname from pg_namespace where nspname ~ '^core_'")[0][0]
+    with connect(settled, "koshi_loader") as loader, pytest.raises(psycopg.errors.InsufficientPrivilege):
         loader.execute(f"delete from {schema}.fct_population")
-    with connect(profile, "koshi_transformer") as transformer, pytest.raises(psycopg.errors.InsufficientPrivilege):
+    with connect(settled, "koshi_transformer") as transformer, pytest.raises(psycopg.errors.InsufficientPrivilege):
         transformer.execute("delete from meta.release")
 
 

@@ -17,24 +17,22 @@ from warehouse.profile import Profile
 from warehouse.publication import decide, roll_back, status
 
 
-def test_replaying_the_journal_gives_the_same_core_marts_and_ledger(profile: Profile, tmp_path: Path, template: str) -> None:
-    fill(profile)
-    run(profile)
+def test_replaying_the_journal_gives_the_same_core_marts_and_ledger(settled: Profile, tmp_path: Path) -> None:
     for number, day in enumerate(("2026-03-01", "2026-04-01", "2026-05-01")):
-        put(profile, "external_arrivals", tree(arrivals() | {2020: 1021 + number}), day)
-        put(profile, "population", population(range(2018, 2021 + number)), day)
-        run(profile)
-    put(profile, "external_arrivals", b"", "2026-06-01")
-    run(profile)
-    kept = status(profile)["kept"]
+        put(settled, "external_arrivals", tree(arrivals() | {2020: 1021 + number}), day)
+        put(settled, "population", population(range(2018, 2021 + number)), day)
+        run(settled)
+    put(settled, "external_arrivals", b"", "2026-06-01")
+    run(settled)
+    kept = status(settled)["kept"]
     assert [row[0] for row in kept] == [2, 3, 4], "the last three of four publications are kept"
-    roll_back(profile, kept[1][1], "a test", "to see the pin replayed")
-    before = state(profile)
+    roll_back(settled, kept[1][1], "a test", "to see the pin replayed")
+    before = state(settled)
 
     fresh = new_profile(tmp_path / "fresh", "koshi_replay")
-    replayed = dataclasses.replace(profile, database=fresh.database)
+    replayed = dataclasses.replace(settled, database=fresh.database)
     count = catch_up(replayed)
-    assert count == read(profile, "select count(*) from meta.journal_entry")[0][0]
+    assert count == read(settled, "select count(*) from meta.journal_entry")[0][0]
     after = state(replayed)
     assert after.keys() == before.keys()
     for name in before:

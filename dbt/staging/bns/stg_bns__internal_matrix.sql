@@ -114,30 +114,4 @@ final as (
     from resolved
 )
 
-select
-    source,
-    dataset,
-    slice,
-    release_key,
-    snapshot_key,
-    source_row,
-    cube_code,
-    origin_area_code,
-    destination_area_code,
-    period_kind,
-    period_start_date,
-    period_end_date,
-    year,
-    value,
-    obs_status,
-    value_missing_reason,
-    origin_as_sourced,
-    destination_as_sourced,
-    period_as_sourced,
-    value_as_sourced,
-    value_issue,
-    area_issue,
-    period_issue,
-    unit_issue,
-    member_issue
-from final
+select * from final

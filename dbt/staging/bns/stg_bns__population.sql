@@ -169,32 +169,4 @@ final as (
     from resolved
 )
 
-select
-    source,
-    dataset,
-    slice,
-    release_key,
-    snapshot_key,
-    source_row,
-    cube_code,
-    area_code,
-    period_kind,
-    period_start_date,
-    period_end_date,
-    year,
-    sex_code,
-    age_group_code,
-    ethnicity_code,
-    locality_code,
-    value,
-    obs_status,
-    value_missing_reason,
-    area_as_sourced,
-    period_as_sourced,
-    value_as_sourced,
-    value_issue,
-    area_issue,
-    period_issue,
-    unit_issue,
-    member_issue
-from final
+select * from final

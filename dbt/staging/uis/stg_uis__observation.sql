@@ -170,34 +170,4 @@ final as (
     from judged
 )
 
-select
-    source,
-    dataset,
-    slice,
-    release_key,
-    snapshot_key,
-    source_row,
-    cube_code,
-    measure,
-    area_code,
-    partner_area_code,
-    origin_area_code,
-    host_area_code,
-    period_kind,
-    period_start_date,
-    period_end_date,
-    year,
-    estimate_kind,
-    value,
-    obs_status,
-    value_missing_reason,
-    indicator_as_sourced,
-    area_as_sourced,
-    period_as_sourced,
-    value_as_sourced,
-    value_issue,
-    area_issue,
-    period_issue,
-    unit_issue,
-    member_issue
-from final
+select * from final

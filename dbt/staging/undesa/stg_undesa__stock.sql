@@ -165,34 +165,4 @@ final as (
     from judged
 )
 
-select
-    source,
-    dataset,
-    slice,
-    release_key,
-    snapshot_key,
-    source_row,
-    cube_code,
-    is_group,
-    residence_area_code,
-    origin_area_code,
-    period_kind,
-    period_start_date,
-    period_end_date,
-    year,
-    sex_code,
-    population_basis,
-    definition,
-    estimate_kind,
-    value,
-    obs_status,
-    value_missing_reason,
-    area_as_sourced,
-    period_as_sourced,
-    value_as_sourced,
-    value_issue,
-    area_issue,
-    period_issue,
-    unit_issue,
-    member_issue
-from final
+select * from final

@@ -1,0 +1,38 @@
+"""The unit tests of the dbt project: the code of a model against rows that stand beside it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+from psycopg import sql
+
+from warehouse.build import dbt_environment
+from warehouse.connection import connect
+from warehouse.fingerprint import core_schema
+from warehouse.keys import hex_key
+from warehouse.profile import ROOT, Profile
+from warehouse.publication import status
+
+
+@pytest.mark.slow
+def test_the_unit_tests_of_dbt(settled: Profile) -> None:
+    """dbt asks the database for the types of a model's columns, so it gets a publication under the name that it builds into."""
+    from dbt.cli.main import dbtRunner
+
+    declared = [
+        test["name"] for file in (ROOT / "dbt").rglob("_unit_tests*.yml") for test in yaml.safe_load(file.read_text())["unit_tests"]
+    ]
+    with connect(settled) as connection:
+        published = sql.Identifier(f"pub_{hex_key(status(settled)['current'][0])}")
+        connection.execute(sql.SQL("alter schema {} rename to candidate").format(published))
+    with dbt_environment(settled):
+        project = str(ROOT / "dbt")
+        variables = json.dumps({"core_schema": core_schema()})
+        arguments = ["test", "--select", "test_type:unit", "--project-dir", project, "--profiles-dir", project, "--vars", variables]
+        outcome = dbtRunner().invoke([*arguments, "--quiet", "--no-write-json"])
+    assert outcome.exception is None
+    found = {result.node.name: result.message for result in outcome.result.results if result.status != "pass"}
+    assert not found
+    assert sorted(result.node.name for result in outcome.result.results) == sorted(declared)
