@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 from collections.abc import Iterator
@@ -30,27 +31,37 @@ def _state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     server.stop()
 
 
+NAME = "koshi_test"  # of every test's database: dbt parses the whole project anew for another one
+
+
 @pytest.fixture(scope="session")
 def template(_state: Path) -> str:
     """A migrated database with seeds and staging, from which each test's own is copied."""
-    profile = Profile("sample", "", "", _state / "template", TEMPLATE)
+    profile = Profile("sample", "", "", state_root() / NAME, NAME)
     migrate.prepare(profile)
     build.prepare(profile)
-    return TEMPLATE
+    return keep_as(profile, TEMPLATE).database
 
 
-def new_profile(folder: Path, name: str = "koshi_test", like: str = TEMPLATE) -> Profile:
-    """An empty warehouse with an archive and a journal of its own.
+def keep_as(profile: Profile, name: str) -> Profile:
+    """Gives the profile's database another name, under which no test drops it."""
+    with psycopg.connect(server.start().dsn(), autocommit=True) as connection:
+        _alone(connection, profile.database)
+        connection.execute(sql.SQL("alter database {} rename to {}").format(sql.Identifier(profile.database), sql.Identifier(name)))
+    return dataclasses.replace(profile, database=name)
 
-    The database is a copy of `like`.
-    One database name and one folder for dbt serve all tests: another name would cost a full parse of the project each time.
-    """
+
+def _alone(connection: psycopg.Connection[tuple[object, ...]], database: str) -> None:
+    """Ends sessions that dbt's threads may still hold: a database in use can be neither copied nor renamed."""
+    connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [database])
+
+
+def new_profile(folder: Path, name: str = NAME, like: str = TEMPLATE) -> Profile:
+    """An empty warehouse with an archive and a journal of its own; the database is a copy of `like`."""
     with psycopg.connect(server.start().dsn(), autocommit=True) as connection:
         connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
-        # pools of dbt and Great Expectations may still hold sessions; a database in use cannot be copied
-        connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [like])
-        statement = sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(like))
-        connection.execute(statement)
+        _alone(connection, like)
+        connection.execute(sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(like)))
     profile = Profile("sample", str(folder / "archive"), str(folder / "journal"), state_root() / name, name)
     migrate.prepare(profile)  # rights on a database are not copied with it
     return profile
@@ -60,11 +71,11 @@ def new_profile(folder: Path, name: str = "koshi_test", like: str = TEMPLATE) ->
 def good(tmp_path_factory: pytest.TempPathFactory, template: str) -> tuple[Path, str]:
     """The folder and the database of a warehouse that has published one good small delivery of everything."""
     folder = tmp_path_factory.mktemp("good")
-    profile = new_profile(folder, "koshi_good")
+    profile = new_profile(folder)
     small.fill(profile)
     _, settled = small.run(profile)
     assert settled.outcome == "published"
-    return folder, profile.database
+    return folder, keep_as(profile, "koshi_good").database
 
 
 @pytest.fixture

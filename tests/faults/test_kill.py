@@ -54,7 +54,11 @@ def _prepare(profile: Profile, place: str) -> None:
 
 
 def _run_and_die(profile: Profile, place: str) -> None:
-    """Runs in a child that kills itself at the place, as `kill -9` would: nothing of it is left but what it had written."""
+    """Runs in a child that kills itself at the place, as `kill -9` would: nothing of it is left but what it had written.
+
+    A fork spares the child all imports. dbt's parser in Rust cannot go on in a child after its parent used it, so the parse of the project
+    must lie in the state folder already, where the template's build has put it.
+    """
     child = os.fork()
     if child == 0:
         os.environ["KOSHI_KILL_AT"] = place

@@ -12,7 +12,7 @@ import pytest
 from expectations.intake import Intake, take_in
 from expectations.settle import settle
 from extractors.source import load_source, source_codes
-from tests.conftest import new_profile
+from tests.conftest import keep_as, new_profile
 from warehouse.connection import reader_url
 from warehouse.profile import BUNDLED_ARCHIVE, Profile
 
@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def bundled(template: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Profile, dict[str, Intake]]:
     """The profile of a warehouse that has taken in every bundled dataset and published, and what each intake came to."""
-    profile = dataclasses.replace(new_profile(tmp_path_factory.mktemp("golden"), "koshi_golden"), archive=str(BUNDLED_ARCHIVE))
+    profile = dataclasses.replace(new_profile(tmp_path_factory.mktemp("golden")), archive=str(BUNDLED_ARCHIVE))
     intakes = {}
     for code in source_codes():
         for dataset in load_source(code).datasets:
@@ -39,7 +39,7 @@ def bundled(template: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pr
     settled = settle(profile)
     assert settled.outcome == "published", settled.reasons
     assert not settled.held, settled.reasons
-    return profile, intakes
+    return keep_as(profile, "koshi_golden"), intakes
 
 
 @pytest.fixture(scope="session")
