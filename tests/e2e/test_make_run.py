@@ -51,6 +51,7 @@ def _script(*commands: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_make_run_publishes_offline_and_a_second_run_finds_nothing_new(tmp_path: Path) -> None:
     environment = _environment(tmp_path)
     script = _script(
@@ -66,7 +67,7 @@ def test_make_run_publishes_offline_and_a_second_run_finds_nothing_new(tmp_path:
         "koshi stop",
     )
     done = subprocess.run(
-        [*_isolated(environment), "sh", "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=500, check=False
+        [*_isolated(environment), "sh", "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=800, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     first, second, asked = done.stdout.split("====")

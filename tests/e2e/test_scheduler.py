@@ -56,6 +56,7 @@ def _wait(what: str, found: Callable[[], bool], seconds: int, log: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_an_accepted_release_starts_the_warehouse_dag_by_its_asset(tmp_path: Path, template: str) -> None:
     profile = new_profile(tmp_path)
     home = tmp_path / "airflow"
@@ -73,12 +74,12 @@ def test_an_accepted_release_starts_the_warehouse_dag_by_its_asset(tmp_path: Pat
             process = subprocess.Popen([airflow, service], cwd=ROOT, env=environment, stdout=output, stderr=output)
             stack.callback(process.wait, 30)
             stack.callback(process.terminate)
-        _wait("parsing the DAGs", lambda: "extract_iom" in ask("dags", "list", "-o", "json"), 120, log)
+        _wait("parsing the DAGs", lambda: "extract_iom" in ask("dags", "list", "-o", "json"), 240, log)
         # every other DAG stays paused: what starts the warehouse is the asset alone
         for dag in ("extract_iom", "warehouse"):
             ask("dags", "unpause", dag, "--yes")
         ask("dags", "trigger", "extract_iom")
-        _wait("a publication", lambda: read(profile, "select count(*) from meta.publication") == [(1,)], 240, log)
+        _wait("a publication", lambda: read(profile, "select count(*) from meta.publication") == [(1,)], 300, log)
 
         def finished() -> bool:
             # Airflow prints warnings on the same stream
