@@ -1,6 +1,11 @@
-"""One DAG for each `source.yml`: takes in the source's datasets, one mapped task a dataset."""
+"""One DAG for each `source.yml`: takes in the source's datasets, one mapped task a dataset.
+
+A dataset whose gate looks at another (`after` in `source.yml`) is taken in once that one is.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pendulum
 from airflow.sdk import DAG, Asset, dag, task
@@ -32,20 +37,30 @@ def _take_in(source: str, dataset: str) -> int:
 
 
 def _dag_of(source: Source) -> DAG:
+    waiting = {name for name, dataset in source.datasets.items() if dataset.after}
+    awaited = {source.datasets[name].after for name in waiting}
+
+    def mapped(task_id: str, datasets: set[str], trigger_rule: str = "all_success") -> Any:
+        label = "{{ task.op_kwargs['dataset'] }}"
+        take_in = task(task_id=task_id, trigger_rule=trigger_rule, outlets=[Asset(source.asset)], map_index_template=label)(_take_in)
+        return take_in.partial(source=source.code).expand(dataset=sorted(datasets))
+
     @dag(
         dag_id=f"extract_{source.code}",
         schedule=source.schedule,
         start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Almaty"),
         catchup=False,
         max_active_runs=1,
+        # one question at a time: the agencies' rate limits hold for a process, and tasks are processes
+        max_active_tasks=1,
         tags=["extract"],
         doc_md=f"{source.name.en}: {', '.join(source.datasets)}.",
     )
     def extract() -> None:
-        label = "{{ task.op_kwargs['dataset'] }}"
-        # one question at a time: the agencies' rate limits hold for a process, and mapped tasks are processes
-        take_in = task(task_id="take_in", max_active_tis_per_dag=1, outlets=[Asset(source.asset)], map_index_template=label)(_take_in)
-        catch_up() >> take_in.partial(source=source.code).expand(dataset=sorted(source.datasets))
+        begun = catch_up()
+        begun >> mapped("take_in", source.datasets.keys() - waiting - awaited)
+        if waiting:
+            begun >> mapped("take_in_first", awaited) >> mapped("take_in_after", waiting, trigger_rule="none_failed")
 
     return extract()
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from warehouse.profile import ROOT
 
@@ -57,6 +57,7 @@ class Dataset(Declared):
     slices: str = Field(description="what one slice is, in words")
     request: dict[str, Any]
     quarantine_max_share: float = Field(default=0.0, ge=0, le=1, description="share of rows above which gate 1 rejects the release")
+    after: str = Field(default="", description="the dataset of the same source that gate 1 compares it with, and that is taken in first")
     out_of_scope: str = Field(default="", description="what the agency delivers and we do not take: counted, not absorbed")
     only_transcribed: bool = Field(default=False, description="the only form is a declared transcription, so live takes it too")
 
@@ -73,6 +74,13 @@ class Source(Declared):
     http: HttpPolicy = HttpPolicy()
     schedule: str = Field(default="0 7 * * *", description="when to ask, as cron in Almaty's time")
     datasets: dict[str, Dataset]
+
+    @model_validator(mode="after")
+    def _after_names_a_dataset(self) -> Source:
+        for name, dataset in self.datasets.items():
+            if dataset.after and (dataset.after not in self.datasets or self.datasets[dataset.after].after):
+                raise ValueError(f"datasets.{name}.after: {dataset.after!r} is no dataset of this source, or waits for another itself")
+        return self
 
     @property
     def asset(self) -> str:

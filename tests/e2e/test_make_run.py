@@ -80,6 +80,7 @@ def test_make_run_publishes_offline_and_a_second_run_finds_nothing_new(tmp_path:
     assert "readers go on seeing publication 1; nothing was rebuilt or republished" in second
     assert second.count("skipped:") == first.count("releases landed"), "every dataset is skipped"
     assert "rejected bns.internal_matrix, slice 2022" in first
+    assert "has the sign opposite to the by-region table" in first, "the table that the matrix is compared with is judged before it"
     assert "rejected" not in second, "what was rejected is known"
 
     # bns.md section 8: 17,425 - 24,147 = -6,722; mean population (19,503,159 + 19,766,807) / 2 = 19,634,983

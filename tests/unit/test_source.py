@@ -50,3 +50,10 @@ def test_an_unknown_dataset_names_those_there_are(tmp_path: Path) -> None:
     _write(tmp_path, GOOD)
     with pytest.raises(SourceError, match="declared are: d"):
         load_source("agency", tmp_path).dataset("e")
+
+
+@pytest.mark.parametrize("other", ["nowhere", "d"])
+def test_a_dataset_waits_for_one_that_is_there_and_does_not_wait_itself(tmp_path: Path, other: str) -> None:
+    _write(tmp_path, GOOD + f"    after: {other}\n")
+    with pytest.raises(SourceError, match=r"datasets\.d\.after"):
+        load_source("agency", tmp_path)
