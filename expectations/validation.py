@@ -22,6 +22,8 @@ from expectations.check import BATCH, Check
 from warehouse.connection import connect, sqlalchemy_url
 from warehouse.profile import Profile
 
+SCHEMA = "quality"
+
 
 class GateError(RuntimeError):
     """A gate cannot speak: an expectation raised, or failed without naming what is at fault. A fault of the code."""
@@ -56,34 +58,46 @@ def validate(profile: Profile, query: str, checks: list[Check], keep_as: str) ->
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = gx.data_context.types.base.ProgressBarsConfig(globally=False)
     source = context.data_sources.add_or_update_postgres("warehouse", connection_string=sqlalchemy_url(profile), create_temp_table=False)
-    with _laid_out(profile, query, keep_as) as rows:
-        batch = source.add_query_asset("rows", query=rows).add_batch_definition_whole_table("rows")
-        suite = context.suites.add(gx.ExpectationSuite(name=keep_as, expectations=[check.expectation for check in checks]))
+    with _laid_out(profile, query, keep_as) as table:
+        batch = source.add_table_asset("rows", table_name=table, schema_name=SCHEMA).add_batch_definition_whole_table("rows")
+        expectations = [_on(f"{SCHEMA}.{table}", check.expectation) for check in checks]
+        suite = context.suites.add(gx.ExpectationSuite(name=keep_as, expectations=expectations))
         definition = context.validation_definitions.add(gx.ValidationDefinition(name="gate", data=batch, suite=suite))
         try:
             outcome = definition.run(result_format="SUMMARY")
         finally:
             source.get_execution_engine().close()  # its pool would keep sessions open as long as the process lives
         by_name = {result.expectation_config.meta["name"]: result for result in outcome.results}
-        findings = [_finding(profile, rows, check, by_name[check.name]) for check in checks]
+        findings = [_finding(profile, f"{SCHEMA}.{table}", check, by_name[check.name]) for check in checks]
     _keep(kept_results(profile) / f"{keep_as}.json", outcome.to_json_dict())
     return findings
 
 
 @contextmanager
 def _laid_out(profile: Profile, query: str, name: str) -> Iterator[str]:
-    """The query that reads the rows under test from a table of their own.
+    """The name of a table of their own that holds the rows under test.
 
     Every expectation asks anew, and a staging view parses text each time: laid out once, forty thousand rows cost a second, not minutes.
     """
-    table = sql.Identifier("quality", f"batch_{name.replace('.', '_')}")
+    name = f"batch_{name.replace('.', '_')}"
+    table = sql.Identifier(SCHEMA, name)
     with connect(profile, "koshi_loader") as connection:
         connection.execute(sql.SQL("drop table if exists {}").format(table))  # left behind by a kill
         connection.execute(sql.SQL("create unlogged table {} as {}").format(table, sql.SQL(query)))
         connection.execute(sql.SQL("analyze {}").format(table))
-    yield f"select * from {table.as_string()}"
+    yield name
     with connect(profile, "koshi_loader") as connection:
         connection.execute(sql.SQL("drop table {}").format(table))
+
+
+def _on(table: str, expectation: Any) -> Any:
+    """The expectation with the table's name in its query.
+
+    Great Expectations would put a subquery there, with an alias or without one, and PostgreSQL 15 asks for one.
+    """
+    if query := getattr(expectation, "unexpected_rows_query", None):
+        expectation.unexpected_rows_query = query.replace(BATCH, table)
+    return expectation
 
 
 def kept_results(profile: Profile) -> Path:
@@ -98,7 +112,7 @@ def _keep(file: Path, result: dict[str, Any]) -> None:
     scratch.replace(file)
 
 
-def _finding(profile: Profile, query: str, check: Check, result: Any) -> Finding:
+def _finding(profile: Profile, table: str, check: Check, result: Any) -> Finding:
     if result.exception_info and _raised(result.exception_info):
         raise GateError(f"expectation {check.name!r} could not be evaluated: {_raised(result.exception_info)}")
     if result.success:
@@ -106,7 +120,7 @@ def _finding(profile: Profile, query: str, check: Check, result: Any) -> Finding
     if check.outcome == "warn" and (named := (result.result.get("details") or {}).get("unexpected_rows")):
         # nothing follows from a warning for single rows, so those that Great Expectations names are enough
         return Finding(check, False, _observed(result), int(result.result["observed_value"]), tuple(map(_offender, named)))
-    offenders = _offenders(profile, query, check)
+    offenders = _offenders(profile, table, check)
     if not offenders:
         raise GateError(f"expectation {check.name!r} failed, but its own query names no row: the two state different rules")
     return Finding(check, False, _observed(result), len(offenders), offenders)
@@ -127,9 +141,9 @@ def _observed(result: Any) -> str:
     return ""
 
 
-def _offenders(profile: Profile, query: str, check: Check) -> tuple[Offender, ...]:
+def _offenders(profile: Profile, table: str, check: Check) -> tuple[Offender, ...]:
     with connect(profile, "koshi_loader") as connection:
-        statement = sql.SQL(check.offenders.replace(BATCH, f"({query}) as subselect"))
+        statement = sql.SQL(check.offenders.replace(BATCH, table))
         cursor = connection.execute(statement)
         names = [column.name for column in cursor.description or ()]
         return tuple(_offender(dict(zip(names, row, strict=True))) for row in cursor.fetchall())
