@@ -25,6 +25,7 @@ from extractors.archive import Archive, Snapshot
 from extractors.landing import land
 from extractors.source import load_source
 from extractors.uis.client import requests, version_request
+from tests.conftest import remove_server
 from warehouse import migrate, server
 from warehouse.connection import connect, drop_database
 from warehouse.journal import Journal
@@ -137,6 +138,7 @@ def second_run() -> None:
                 subprocess.run([sys.executable, "pipeline.py", "run"], cwd=ROOT, env=environment, capture_output=True, check=True)
                 times.append(time.perf_counter() - begun)
             subprocess.run([sys.executable, "pipeline.py", "stop"], cwd=ROOT, env=environment, capture_output=True, check=True)
+            remove_server(Path(name))
         pairs.append(times)
     first, second = (statistics.median(column) for column in zip(*pairs, strict=True))
     ratio = statistics.median(again / begun for begun, again in pairs)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import new_profile
+from tests.conftest import new_profile, remove_server
 from warehouse.locks import hold
 from warehouse.profile import ROOT
 
@@ -69,6 +69,7 @@ def test_make_run_publishes_offline_and_a_second_run_finds_nothing_new(tmp_path:
     done = subprocess.run(
         [*_isolated(environment), "sh", "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=800, check=False
     )
+    remove_server(tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     first, second, asked = done.stdout.split("====")
 
