@@ -19,6 +19,7 @@ from warehouse.profile import ROOT, Profile, state_root
 
 SHARED_DATA = ROOT.parent / "shared" / "data"
 TEMPLATE = "koshi_template"
+NO_NETWORK = Path(__file__).parent / "no_network"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,6 +29,8 @@ def _state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for name in ("DATABASE_URL", "KOSHI_PROFILE", "KOSHI_ARCHIVE", "KOSHI_JOURNAL", "KOSHI_DATABASE", "KOSHI_KILL_AT"):
         os.environ.pop(name, None)
     os.environ["KOSHI_STATE"] = str(folder)
+    # every Python process that a test starts is kept on loopback, as pytest-socket keeps this one
+    os.environ["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(NO_NETWORK)))
     yield folder
     server.stop()
     remove_server(folder)

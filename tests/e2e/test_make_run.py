@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import new_profile, remove_server
+from tests.conftest import NO_NETWORK, new_profile, remove_server
 from warehouse.locks import hold
 from warehouse.profile import ROOT
 
@@ -41,7 +41,7 @@ def _isolated(environment: dict[str, str]) -> list[str]:
     for command in (["unshare", "--net"], ["unshare", "--map-root-user", "--net"]):
         if subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0:
             return command
-    environment["PYTHONPATH"] += os.pathsep + str(Path(__file__).parent / "no_network")
+    environment["PYTHONPATH"] += os.pathsep + str(NO_NETWORK)
     return []
 
 
@@ -99,7 +99,7 @@ def test_make_run_publishes_offline_and_a_second_run_finds_nothing_new(tmp_path:
 @pytest.mark.slow
 def test_the_second_of_two_runs_at_once_says_who_holds_the_lock_and_leaves(tmp_path: Path, template: str) -> None:
     profile = new_profile(tmp_path)
-    environment = dict(os.environ) | {"KOSHI_DATABASE": profile.database, "KOSHI_JOURNAL": profile.journal, "PYTHONPATH": str(ROOT)}
+    environment = dict(os.environ) | {"KOSHI_DATABASE": profile.database, "KOSHI_JOURNAL": profile.journal}
     with hold(profile, "run sample"):
         done = subprocess.run(
             [sys.executable, "pipeline.py", "run"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False

@@ -43,7 +43,6 @@ def _environment(folder: Path, database: str, journal: str) -> dict[str, str]:
         "KOSHI_ARCHIVE": str(BUNDLED_ARCHIVE),
         "KOSHI_DATABASE": database,
         "KOSHI_JOURNAL": journal,
-        "PYTHONPATH": str(ROOT),
     }
 
 
