@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import pytest
 from psycopg import sql
 
 from tests import small
+from tests.servers import remove_server
 from warehouse import build, migrate, server
 from warehouse.profile import ROOT, Profile, state_root
 
@@ -34,13 +34,6 @@ def _state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield folder
     server.stop()
     remove_server(folder)
-
-
-def remove_server(state: Path) -> None:
-    """Removes the data of a stopped server: as root they lie outside the state folder, where nobody would clear them away."""
-    file = state / "server" / "server.json"
-    if file.exists():
-        shutil.rmtree(Path(json.loads(file.read_text())["data"]).parent, ignore_errors=True)
 
 
 NAME = "koshi_test"  # of every test's database: dbt parses the whole project anew for another one

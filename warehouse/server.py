@@ -213,6 +213,8 @@ def start() -> Server:
         if server := running():  # another process was faster
             return server
         saved = _load()
+        if saved and not Path(saved.data).exists():
+            saved = None  # swept away, as systems do with /var/tmp: the journal knows what was in it
         # the wheel's folder moves with the environment: look for the binaries anew
         server = _create() if saved is None else Server(**asdict(saved) | {"bin": str(_binaries(Path(saved.data).parent, saved.account))})
         log = Path(server.data) / "server.log"

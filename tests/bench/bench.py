@@ -25,7 +25,7 @@ from extractors.archive import Archive, Snapshot
 from extractors.landing import land
 from extractors.source import load_source
 from extractors.uis.client import requests, version_request
-from tests.conftest import remove_server
+from tests.servers import remove_server
 from warehouse import migrate, server
 from warehouse.connection import connect, drop_database
 from warehouse.journal import Journal

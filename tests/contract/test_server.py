@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import socket
 import threading
+from pathlib import Path
 
 import psycopg
 import pytest
 
+from tests.servers import remove_server
 from warehouse import server
 from warehouse.locks import LockedError, hold
 from warehouse.profile import Profile
@@ -46,3 +49,14 @@ def test_the_second_to_ask_for_a_lock_is_told_who_holds_it(profile: Profile) -> 
             pass
     with hold(profile, "run sample"):
         pass
+
+
+def test_data_that_were_swept_away_are_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KOSHI_STATE", str(tmp_path))
+    first = server.start()
+    assert server.stop()
+    shutil.rmtree(first.data)
+    second = server.start()
+    assert second.system_identifier != first.system_identifier
+    assert server.stop()
+    remove_server(tmp_path)

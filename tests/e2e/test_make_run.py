@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import NO_NETWORK, new_profile, remove_server
+from tests.conftest import NO_NETWORK, new_profile
+from tests.servers import remove_server
 from warehouse.locks import hold
 from warehouse.profile import ROOT
 
