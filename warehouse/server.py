@@ -12,6 +12,7 @@ import secrets
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -218,7 +219,9 @@ def start() -> Server:
         # the wheel's folder moves with the environment: look for the binaries anew
         server = _create() if saved is None else Server(**asdict(saved) | {"bin": str(_binaries(Path(saved.data).parent, saved.account))})
         log = Path(server.data) / "server.log"
-        for _ in range(5):
+        for attempt in range(7):
+            if attempt:
+                time.sleep(0.1 * 2**attempt)  # the remains of a killed server hold its lock for a moment
             _save(server)
             options = f"-h 127.0.0.1 -p {server.port} -k '' " + " ".join(f"-c {key}={value}" for key, value in SETTINGS.items())
             _run([f"{server.bin}/pg_ctl", "start", "-D", server.data, "-l", str(log), "-w", "-t", "60", "-o", options], server.account)

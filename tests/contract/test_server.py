@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
+import signal
 import socket
 import threading
 from pathlib import Path
@@ -58,5 +60,15 @@ def test_data_that_were_swept_away_are_made_anew(tmp_path: Path, monkeypatch: py
     shutil.rmtree(first.data)
     second = server.start()
     assert second.system_identifier != first.system_identifier
+    assert server.stop()
+    remove_server(tmp_path)
+
+
+def test_a_server_that_was_killed_starts_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("KOSHI_STATE", str(tmp_path))
+    first = server.start()
+    os.kill(int((Path(first.data) / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+    second = server.start()
+    assert second.system_identifier == first.system_identifier
     assert server.stop()
     remove_server(tmp_path)
