@@ -4,6 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 export UV_PYTHON_DOWNLOADS := never
+# trust whom the system trusts, as pip does: behind a proxy with an authority of its own uv's list is not enough
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem),)
+export UV_SYSTEM_CERTS := true
+endif
 # bytecode makes every later start 17 seconds faster, whatever the environment says
 unexport PYTHONDONTWRITEBYTECODE
 ifneq ($(filter 1 yes true,$(LIVE)),)
