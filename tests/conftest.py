@@ -22,6 +22,11 @@ TEMPLATE = "koshi_template"
 NO_NETWORK = Path(__file__).parent / "no_network"
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A workbook holds the second in which it was made: as the name of a test it would differ from worker to worker."""
+    return argname if isinstance(val, bytes) and len(val) > 40 else None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The session's own state folder and server; nothing of a developer's is touched."""
