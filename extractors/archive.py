@@ -17,6 +17,7 @@ import fsspec
 
 from extractors.source import Capture
 from warehouse.keys import content_key
+from warehouse.profile import Profile
 
 
 class ArchiveError(RuntimeError):
@@ -133,3 +134,8 @@ class Archive:
         # a kill in the middle leaves only a part file, which nobody reads
         self.fs.pipe_file(f"{target}.part", content)
         self.fs.mv(f"{target}.part", target)
+
+
+def archive_of(profile: Profile) -> Archive:
+    """The archive that the profile reads and writes."""
+    return Archive(profile.archive)

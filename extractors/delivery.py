@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 
-from extractors.archive import Archive, Snapshot
+from extractors.archive import Archive, Snapshot, archive_of
 from extractors.http import LiveTransport, ReplayTransport, Transport
 from extractors.landing import Landed, LandingError, land
 from extractors.source import Source, at_configured_addresses, load_source
@@ -22,7 +22,7 @@ def deliver(profile: Profile, source_code: str, dataset: str) -> Iterator[Landed
 
     Raises `LandingError` where a live warehouse meets an answer that no agency gave, `FetchError` where an agency gives none.
     """
-    source, archive, journal = load_source(source_code), Archive(profile.archive), Journal(profile.journal)
+    source, archive, journal = load_source(source_code), archive_of(profile), Journal(profile.journal)
     if profile.is_live:
         source = at_configured_addresses(source)
     client = importlib.import_module(f"extractors.{source_code}.client")

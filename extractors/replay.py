@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from extractors.archive import Archive
+from extractors.archive import archive_of
 from extractors.landing import reland
 from extractors.source import load_source
 from warehouse import ledger
@@ -44,7 +44,7 @@ def catch_up(profile: Profile, progress: Callable[[Entry], None] = lambda entry:
 def _apply(profile: Profile, entry: Entry, *, rebuild: bool) -> None:
     if entry.kind == "landed":
         with connect(profile, "koshi_loader") as connection:
-            reland(connection, Archive(profile.archive), load_source(entry.body["source"]), entry)
+            reland(connection, archive_of(profile), load_source(entry.body["source"]), entry)
         return
     if entry.kind == "published" and rebuild and entry.body["code_fingerprint"] == code_fingerprint():
         _build(profile, entry)
