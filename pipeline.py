@@ -215,8 +215,10 @@ def replay() -> None:
     with _told(console):
         migrate.prepare(profile)
         with hold(profile, f"run {profile.name}"), console.status("replaying") as shown:
-            count = catch_up(profile, lambda entry: shown.update(f"entry {entry.sequence}: {entry.kind}"))
-    console.print(f"{count} journal entries applied")
+            replayed = catch_up(profile, lambda entry: shown.update(f"entry {entry.sequence}: {entry.kind}"))
+    console.print(f"{replayed.entries} journal entries applied")
+    for line in (*(f"rows not at hand: {why}" for why in replayed.not_at_hand), *(f"not rebuilt: {why}" for why in replayed.not_rebuilt)):
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 PERSON = Annotated[str, typer.Option(help="Who decides; goes into the ledger.")]

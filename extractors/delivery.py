@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from extractors.archive import Archive, Snapshot, archive_of
 from extractors.http import LiveTransport, ReplayTransport, Transport
 from extractors.landing import Landed, LandingError, land
+from extractors.reparse import reparse
 from extractors.source import Source, at_configured_addresses, load_source
 from warehouse.connection import connect
 from warehouse.journal import Journal
@@ -20,12 +21,16 @@ FROM_THE_AGENCY = ("live", "recorded")
 def deliver(profile: Profile, source_code: str, dataset: str) -> Iterator[Landed]:
     """Fetches and lands one delivery after the other; the caller judges each before the next is taken.
 
+    Where the source's parsing code has changed, what it makes of the deliveries that were landed before comes first.
     Raises `LandingError` where a live warehouse meets an answer that no agency gave, `FetchError` where an agency gives none.
     """
     source, archive, journal = load_source(source_code), archive_of(profile), Journal(profile.journal)
     if profile.is_live:
         source = at_configured_addresses(source)
     client = importlib.import_module(f"extractors.{source_code}.client")
+    with connect(profile, "koshi_loader") as connection:
+        if anew := reparse(connection, journal, archive, source, dataset):
+            yield anew
     for transport in _transports(profile, archive, source, dataset):
         with step("fetch"):
             snapshots: list[Snapshot] = client.fetch(source, source.dataset(dataset), transport)
