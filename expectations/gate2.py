@@ -34,6 +34,7 @@ class BuiltByDbt:
     def __init__(self) -> None:
         self._loaded: set[int] = set()
         self._graph: Graph | None = None
+        self._failed: set[str] = set()
 
     def __call__(self, profile: Profile, candidate: Candidate) -> Judgement:
         """Builds the candidate and judges it. Raises `BuildError` where dbt cannot go on, `GateError` for a check that is broken."""
@@ -47,12 +48,26 @@ class BuiltByDbt:
 
     def _build(self, profile: Profile, candidate: Candidate) -> list[TestResult]:
         if not self._loaded.issuperset(candidate.release_keys):
-            _twice(lambda: load(profile, candidate))
+            self._twice(lambda: load(profile, candidate))
             self._loaded.update(candidate.release_keys)
-        return _twice(lambda: build_publication(profile, candidate))
+        return self._twice(lambda: build_publication(profile, candidate))
+
+    def _twice(self, make: Callable[[], T]) -> T:
+        """What does not fail twice is no release's fault: a full disk or a server that went away passes, rows stay."""
+        try:
+            return make()
+        except BuildError as error:
+            nodes = {name for name, _ in error.nodes}
+            if nodes <= self._failed:
+                raise
+        try:
+            return make()
+        except BuildError as error:
+            self._failed |= {name for name, _ in error.nodes}
+            raise
 
     def _unbuilt(self, profile: Profile, candidate: Candidate, node: str, reason: str) -> Failure:
-        reads, datasets = self._before(profile, candidate, [node])
+        reads, datasets = self.rests_on(profile, candidate, [node])
         # PostgreSQL quotes the row at fault, and nothing else is as long as the key of a release
         named = frozenset(key for key in candidate.release_keys if re.search(rf"(?<!\d){key}(?!\d)", reason))
         row = Row(named, complete=bool(named))
@@ -70,23 +85,24 @@ class BuiltByDbt:
         return Judgement(results, failures)
 
     def _of_test(self, profile: Profile, candidate: Candidate, test: TestResult) -> Failure:
-        reads, datasets = self._before(profile, candidate, [test.node])
+        reads, datasets = self.rests_on(profile, candidate, [test.node])
         rows = tuple(_row(keys) for keys in test.rows) or (Row(complete=False),)
         reason = f"dbt: {test.name}: {test.message}"
         return Failure(f"dbt: {test.name}", reason, rows, reads, datasets, test.fingerprint, test.failures)
 
     def _of_check(self, profile: Profile, candidate: Candidate, finding: Finding) -> Failure:
         check = finding.check
-        reads, datasets = self._before(profile, candidate, self._relations(profile, candidate, check))
+        reads, datasets = self.rests_on(profile, candidate, self.relations_of(profile, candidate, check))
         rows = tuple(_row(offender.release_keys, offender.waits_for) for offender in finding.offenders)
         reason, waiting = f"{check.name}: {_detail(finding)}", sum(row.waits_for is not None for row in rows)
         return Failure(check.name, reason, rows, reads, datasets, rule(check, candidate.schema), finding.count - waiting)
 
-    def _relations(self, profile: Profile, candidate: Candidate, check: Check) -> list[str]:
+    def relations_of(self, profile: Profile, candidate: Candidate, check: Check) -> list[str]:
+        """The models that the check's query names."""
         named = re.findall(rf"\b{candidate.schema}\.(\w+)", check.offenders)
         return self._project(profile).named(named)
 
-    def _before(self, profile: Profile, candidate: Candidate, nodes: list[str]) -> tuple[frozenset[int], frozenset[str]]:
+    def rests_on(self, profile: Profile, candidate: Candidate, nodes: list[str]) -> tuple[frozenset[int], frozenset[str]]:
         """What the nodes rest on by dbt's graph: releases of the candidate, and the datasets whose answers have that shape."""
         project = self._project(profile)
         grounds, shapes = project.grounds(nodes), project.raw_tables(nodes)
@@ -102,16 +118,6 @@ class BuiltByDbt:
         if self._graph is None:
             self._graph = graph(profile)
         return self._graph
-
-
-def _twice(make: Callable[[], T]) -> T:
-    """What does not fail twice is no release's fault: a full disk or a server that went away passes, rows stay."""
-    try:
-        return make()
-    except BuildError as error:
-        if not error.nodes:
-            raise
-        return make()
 
 
 def _releases_in(connection: Connection, schema: str, relation: str, candidate: Candidate) -> set[int]:
