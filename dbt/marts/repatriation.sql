@@ -1,5 +1,6 @@
--- Figures of the ministry as documents print them. Cumulative figures and parts of a year are subtotals: they hold what other rows
--- hold and do not chain. A share is of the persons of its own document and period; where that number is not printed, nothing is.
+-- Figures of the ministry as documents print them, for the periods that its own releases give them. Cumulative figures, and parts of a
+-- year whose whole is there, are subtotals: they hold what other rows hold. A share is of the persons of its own document and period;
+-- where that number is not printed, nothing is.
 with areas as (
     select * from {{ ref('dim_area') }}
 ),
@@ -68,7 +69,12 @@ select
     {{ labels('ages', 'age_group') }},
     {{ labels('education', 'education') }},
     kinds.admission,
-    {{ period_columns('periods') }},
+    periods.period_label,
+    periods.period_kind,
+    periods.period_start_date,
+    periods.period_end_date,
+    -- ten months are no year, whatever the document calls them
+    case when periods.period_kind = 'year' then periods.year end as year,
     kinds.row_kind,
     kinds.document_code,
     kinds.measure,
