@@ -111,6 +111,6 @@ inner join education on kinds.education_key = education.education_key
 inner join periods on kinds.period_key = periods.period_key
 left join wholes on kinds.release_key = wholes.release_key and kinds.area_key = wholes.area_key and kinds.period_key = wholes.period_key
 left join lateral (
-    {{ provenance('array[kinds.release_key]') }}
+    {{ provenance('array[kinds.release_key]', 'kinds.period_key') }}
 ) as origin on true
 order by periods.period_end_date, kinds.document_code, kinds.measure, departures.area_sort_order, ages.sort_order, education.sort_order

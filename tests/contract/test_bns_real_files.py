@@ -320,3 +320,22 @@ def test_kandas_as_read_before_differ_from_the_new_reading_in_dates_alone(bundle
         for parsed in delivered(Archive(str(BUNDLED_ARCHIVE)), "kandas")
     )
     assert before == after
+
+
+def test_external_flows_before_2000_are_those_of_cis_stat_and_not_of_taldau(shared_data: Path, bundled: Archive) -> None:
+    """What seed series_origin says: Taldau's own file begins in 2000, and the nine years before are CIS Stat's to the person."""
+    with (shared_data / "cisstat/cisstat_migration_KAZ_and_mirrors_1991_2025.csv").open(encoding="utf-8", newline="") as lines:
+        by_flow: dict[str, dict[str, int]] = defaultdict(dict)
+        for row in csv.DictReader(lines):
+            if (row["reporter"], row["partner"]) == ("KAZ", "_T"):
+                by_flow[row["flow"]][row["year"]] = round(float(row["persons"]))
+    for flow, index in (("arrivals", "2929752"), ("departures", "2929753")):
+        with (shared_data / f"bns/taldau_{index}_{flow}_2000_2025_before_gap_fill_b0a9c932.csv").open(
+            encoding="utf-8", newline=""
+        ) as lines:
+            own = {row["date"][:4]: persons(row["value"].removesuffix(".0")) for row in csv.DictReader(lines)}
+        delivered_flows = year_flows(bundled, f"external_{flow}")
+        filled = {year: value for year, value in delivered_flows.items() if year not in own}
+        assert sorted(filled) == [str(year) for year in range(1991, 2000)]
+        assert filled == {year: by_flow[flow][year] for year in filled}
+        assert {year: value for year, value in delivered_flows.items() if year in own} == own
