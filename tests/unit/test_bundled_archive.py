@@ -31,3 +31,11 @@ def test_every_bundled_answer_is_listed_as_shipped() -> None:
         for snapshot in ARCHIVE.snapshots(code, dataset, delivery)
     ]
     assert sorted(found) == sorted(SHIPPED)
+
+
+def test_an_answer_that_was_derived_is_credited_as_adapted() -> None:
+    """Staging tells derived figures by this mark, so every such answer must carry it, and no other."""
+    manifests = [ARCHIVE.read_manifest(path) for path in SHIPPED]
+    derived = {found.manifest for found in manifests if found.note.startswith("derived")}
+    assert derived
+    assert derived == {found.manifest for found in manifests if found.attribution.startswith("Adapted from:")}
