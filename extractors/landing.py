@@ -81,8 +81,8 @@ def reland(connection: Connection, archive: Archive, source: Source, entry: Entr
     if releases and UNREADABLE not in releases:
         parsed = parse(source, dataset, archive, snapshots)
         for name, release in releases.items():
-            snapshot, rows = _snapshot(snapshots, parsed, name), parsed.slices.get(name, [])
-            _, digest = _copy(connection, dataset, release["release_key"], snapshot, parsed.columns, rows)
+            answers, rows = _answers(snapshots, parsed, name), parsed.slices.get(name, [])
+            _, digest = _copy(connection, dataset, release["release_key"], answers, parsed.columns, rows)
             if digest != release["row_digest"]:
                 raise LandingError(
                     f"journal entry {entry.sequence}: {source.code}.{dataset_name} {name} parses to other rows than when it landed "
@@ -98,9 +98,9 @@ def parse(source: Source, dataset: Dataset, archive: Archive, snapshots: Sequenc
     return parsed
 
 
-def _snapshot(snapshots: Sequence[Snapshot], parsed: Parsed, slice_name: str) -> int:
-    """The key of the snapshot that the rows of a slice come from."""
-    return snapshots[parsed.bodies.get(slice_name, 0)].key
+def _answers(snapshots: Sequence[Snapshot], parsed: Parsed, slice_name: str) -> list[int]:
+    """The keys of the snapshots that the rows of a slice come from, the first of them first."""
+    return [snapshot.key for snapshot in snapshots[parsed.bodies.get(slice_name, 0) :]]
 
 
 def _reconcile(parsed: Parsed, result: Landed) -> None:
@@ -149,8 +149,8 @@ def _stage(
     releases, confirmations = [], []
     for name, rows in parsed.slices.items():
         key = content_key("release", source.code, dataset_name, name, label, *(snapshot.sha256 for snapshot in snapshots))
-        snapshot = _snapshot(snapshots, parsed, name)
-        count, digest = _copy(connection, dataset, key, snapshot, parsed.columns, rows) if parsed.columns else (0, "")
+        answers = _answers(snapshots, parsed, name)
+        count, digest = _copy(connection, dataset, key, answers, parsed.columns, rows) if parsed.columns else (0, "")
         result.parsed += count
         below = _below(connection, source.code, dataset_name, name, rank)
         if below and below[1] == digest and name != UNREADABLE:
@@ -203,7 +203,7 @@ def _below(connection: Connection, source: str, dataset: str, name: str, rank: s
 
 
 def _copy(
-    connection: Connection, dataset: Dataset, release_key: int, snapshot_key: int, columns: Sequence[str], rows: Iterable[Row]
+    connection: Connection, dataset: Dataset, release_key: int, answers: Sequence[int], columns: Sequence[str], rows: Iterable[Row]
 ) -> tuple[int, str]:
     """COPY of one release into the raw table of its shape, in one pass over the rows.
 
@@ -214,11 +214,11 @@ def _copy(
     table = sql.Identifier("raw", dataset.shape)
     names = sql.SQL(", ").join(map(sql.Identifier, ("_release_key", "_snapshot_key", "_row", *columns)))
     statement = sql.SQL("copy {} ({}) from stdin with (format csv)").format(table, names)
-    parsed, total, keys = 0, hashlib.sha256(), f"{release_key},{snapshot_key},"
+    parsed, total = 0, hashlib.sha256()
     with step("land.copy"), connection.cursor() as cursor:
         with cursor.copy(statement) as copy:
-            for addresses, lines in blocks_of(rows):
-                parsed += len(lines)
+            for addresses, lines, answer in blocks_of(rows):
+                parsed, keys = parsed + len(lines), f"{release_key},{answers[answer]},"
                 total.update("\n".join([*lines, ""]).encode())
                 if '"' in "".join(addresses):
                     addresses = [address.replace('"', '""') for address in addresses]

@@ -10,8 +10,9 @@ from typing import Protocol, runtime_checkable
 
 # its address in the answer, then the values of the raw table's columns; empty text and null both land as NULL
 Row = tuple[str | None, ...]
-# many rows at once: their addresses, and beside them their values as lines of CSV
-Block = tuple[list[str], list[str]]
+# many rows of one answer at once: their addresses in it, beside them their values as lines of CSV, and which answer it is,
+# counted from the first of their slice
+Block = tuple[list[str], list[str], int]
 BLOCK = 20_000
 WHOLE = "whole"
 UNREADABLE = "unreadable"
@@ -30,7 +31,7 @@ class Parsed:
     """Rows of one delivery, by slice. `columns` are those of the raw table; a row is its address followed by their values.
 
     The rows of a slice may be a list, or for a large answer something that is read as it is iterated.
-    `bodies` says for a slice which of the answers it comes from, counted from 0, where it is not the first.
+    `bodies` says for a slice which of the answers it comes from (the first of them), counted from 0, where it is not the first of all.
     `edition` is the agency's own label of the vintage inside the bytes (an ISO date or a version), empty if it states none;
     `out_of_scope` counts what was delivered and is declared as not taken; `reported` is the count that the source itself gives.
     """
@@ -80,4 +81,4 @@ def blocks_of(rows: Iterable[Row]) -> Iterator[Block]:
         return
     remaining = iter(rows)
     while block := list(islice(remaining, BLOCK)):
-        yield [str(row[0]) for row in block], csv_lines(row[1:] for row in block)
+        yield [str(row[0]) for row in block], csv_lines(row[1:] for row in block), 0

@@ -51,7 +51,8 @@ _decoder = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
 def parse(dataset: Dataset, bodies: list[bytes]) -> Parsed:
     """The rows of one delivery, read lazily. Raises `ContractError`, for a damaged record only when it is reached.
 
-    A row's address is the JSON pointer of its record; where a delivery has several answers, the answer's position in it comes first.
+    A row's address is the JSON pointer of its record in its own answer; where a delivery has several, what is wrong with one is said
+    with the answer's position in front.
     """
     *answers, version = bodies
     edition = read_version(version)
@@ -133,13 +134,13 @@ class Observations:
         self._units = set(wanted.get("geo_units", ()))
 
     def __iter__(self) -> Iterator[Row]:
-        for addresses, lines in self.blocks():
+        for addresses, lines, _ in self.blocks():
             for address, fields in zip(addresses, csv.reader(lines), strict=True):
                 yield (address, *(field or None for field in fields))
 
     def blocks(self) -> Iterator[Block]:
-        """The rows some hundred at a time: their addresses, and their values as lines of CSV."""
-        for answer in self._answers:
+        """The rows some hundred at a time: their addresses, their values as lines of CSV, and the number of their answer."""
+        for position, answer in enumerate(self._answers):
             first = 0
             for block in _blocks(answer):
                 lines, indicators, units = block.lines, block.indicators, block.units
@@ -149,7 +150,7 @@ class Observations:
                 if not self._asked(indicators, units):
                     for number, fields in enumerate(csv.reader(lines), first):
                         self._check_asked(fields, f"{answer.prefix}/records/{number}")
-                yield [f"{answer.prefix}/records/{number}" for number in range(first, first + len(lines))], lines
+                yield [f"/records/{number}" for number in range(first, first + len(lines))], lines, position
                 first += len(lines)
 
     def _fields_of(self, records: list[Any], prefix: str, first: int) -> list[tuple[str | None, ...]]:
