@@ -35,7 +35,8 @@ class World:
         licence = {"capture": "live", "licence": "none", "attribution": "nobody"}
         made_of = {"source": "s", "dataset": dataset} | licence
         snapshots = made_of | {
-            "snapshot_key": snapshot, "sha256": f"{snapshot}", "size_bytes": 1, "manifest": f"manifests/s/{dataset}/{snapshot}/001.json", "method": "GET", "url": "",
+            "snapshot_key": snapshot, "sha256": f"{snapshot}", "size_bytes": 1,
+            "manifest": f"manifests/s/{dataset}/{snapshot}/001.json", "method": "GET", "url": "",
             "request": {}, "retrieved_at": now(), "status": 200,
         }  # fmt: skip
         release = made_of | {
