@@ -16,11 +16,14 @@ Outcome = Literal["reject", "quarantine", "warn", "hold"]
 Dimension = Literal["relevance", "accuracy", "timeliness", "coherence", "accessibility"]
 # The rows under test; {batch} is what Great Expectations calls them, and puts a subquery with its own alias in place of it
 BATCH = "{batch}"
+# The rows of the releases ranked directly below those under test, laid out by gate 1 while it judges: the columns of the staging view,
+# and `newer_key`, the release under test
+BELOW = "{below}"
 
 
 @dataclass(frozen=True)
 class Check:
-    """`offenders` selects release_key, snapshot_key, source_row, detail from `{batch}`; for gate 2 only a detail is needed.
+    """`offenders` selects release_key, snapshot_key, source_row, detail from `{batch}` (gate 1: and `{below}`); gate 2 needs only a detail.
 
     `reads` are the datasets (`source.dataset`) that a check of gate 2 looks at: their new releases are held if it fails.
     """
@@ -36,14 +39,6 @@ class Check:
     def severity(self) -> Literal["critical", "warning"]:
         """As Great Expectations calls it: a critical failure changes what readers see, a warning is reported."""
         return "warning" if self.outcome == "warn" else "critical"
-
-
-def below(view: str) -> str:
-    """The table in which gate 1 lays out, while it judges, the rows of the releases ranked directly below those under test.
-
-    It has the columns of the view, and `newer_key`: the release under test.
-    """
-    return f"quality.below_{view}"
 
 
 @dataclass(frozen=True)
