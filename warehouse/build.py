@@ -65,16 +65,26 @@ def build(profile: Profile, candidate: Candidate) -> list[TestResult]:
     and dbt need not parse its project anew for another name.
     Raises `BuildError` where a model, seed or contract fails, which is a fault of the code rather than of a release.
     """
+    build_core(profile)
+    return build_publication(profile, candidate)
+
+
+def build_core(profile: Profile) -> None:
+    """Loads into core what it does not hold yet, and again what is to be loaded again. Raises `BuildError`."""
     prepare(profile)
+    with step("build.core"), hold(profile, "build core", wait=True):
+        _dbt(profile, ["path:core"])
+        with connect(profile, "koshi_transformer") as connection:
+            _analyze(connection, core_schema())
+
+
+def build_publication(profile: Profile, candidate: Candidate) -> list[TestResult]:
+    """Builds the candidate's schema from nothing upon core as it is; returns what dbt's tests said of it. Raises `BuildError`."""
     with connect(profile, "koshi_loader") as connection:
         connection.execute("delete from meta.candidate_release")
         with connection.cursor().copy("copy meta.candidate_release (release_key, is_current) from stdin") as copy:
             for release in candidate.releases:
                 copy.write_row(release)
-    with step("build.core"), hold(profile, "build core", wait=True):
-        _dbt(profile, ["path:core"])
-        with connect(profile, "koshi_transformer") as connection:
-            _analyze(connection, core_schema())
     with connect(profile, "koshi_transformer") as connection:
         connection.execute("drop schema if exists candidate cascade")
         connection.execute("create schema candidate")

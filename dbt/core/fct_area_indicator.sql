@@ -30,7 +30,7 @@ observed as (
         obs_status,
         value_missing_reason
     from {{ ref('stg_uis__observation') }}
-    where measure = 'net_flow'
+    where measure = 'net_flow' and dropped_because is null
     union all
     select
         release_key,
@@ -48,7 +48,7 @@ observed as (
         obs_status,
         value_missing_reason
     from {{ ref('stg_undesa__stock') }}
-    where dataset = 'population_by_destination' and not is_group
+    where dataset = 'population_by_destination' and dropped_because is null
 ),
 
 final as (

@@ -1,5 +1,6 @@
 {% macro releases_to_load() -%}
-    {#- Accepted releases that this core fact does not hold yet. A release is immutable, so what is there stays. -#}
+    {#- Accepted releases that this core fact does not hold yet. A release is immutable, so what is there stays, unless the release was
+        landed again because its rows did not add up: dbt then replaces them in one transaction. -#}
     select
         release_key,
         capture
@@ -7,7 +8,14 @@
     where
         state in ('accepted', 'held', 'published', 'superseded')
         {% if is_incremental() -%}
-            and release_key not in (select loaded.release_key from {{ this }} as loaded)
+            and (
+                release_key not in (select loaded.release_key from {{ this }} as loaded)
+                or release_key in (
+                    select again.release_key
+                    from {{ source('meta', 'reconciliation') }} as again
+                    where again.core_schema = '{{ var("core_schema") }}' and again.load_again
+                )
+            )
         {%- endif %}
 {%- endmacro %}
 
