@@ -144,7 +144,9 @@ def _seen(connection: Connection, schema: str, keys: list[int]) -> sql.Composed:
     ]
     for table in _relations(connection, schema, "fct", FACT_COLUMNS):
         parts.append(
-            sql.SQL("select release_key, snapshot_key, source_row, 0, 1, 0, 0, 0 from {} where {} and derivation is null").format(table, wanted)
+            sql.SQL("select release_key, snapshot_key, source_row, 0, 1, 0, 0, 0 from {} where {} and derivation is null").format(
+                table, wanted
+            )
         )
         parts.append(
             sql.SQL(
@@ -181,7 +183,9 @@ def _relations(connection: Connection, schema: str, prefix: str, columns: tuple[
     ).fetchall()
     for name, found in rows:
         if lacking := [column for column in columns if column not in found]:
-            raise ReconciliationError(f"{schema}.{name} has no column {', '.join(lacking)}: its rows cannot be accounted for; add it in dbt")
+            raise ReconciliationError(
+                f"{schema}.{name} has no column {', '.join(lacking)}: its rows cannot be accounted for; add it in dbt"
+            )
     return [sql.Identifier(schema, name) for name, _ in rows]
 
 
@@ -208,9 +212,9 @@ def _count(connection: Connection, schema: str, release_keys: Collection[int]) -
         ).format(wanted)
     )
     rows = connection.execute(
-        sql.SQL("select release_key, sum(raw)::bigint, sum(facts)::bigint, sum(quarantined)::bigint from ({}) as counted group by 1").format(
-            sql.SQL(" union all ").join(parts)
-        )
+        sql.SQL(
+            "select release_key, sum(raw)::bigint, sum(facts)::bigint, sum(quarantined)::bigint from ({}) as counted group by 1"
+        ).format(sql.SQL(" union all ").join(parts))
     ).fetchall()
     counted: dict[int, Counts] = {int(key): (int(raw), int(facts), int(quarantined)) for key, raw, facts, quarantined in rows}
     return {key: counted.get(key, (0, 0, 0)) for key in release_keys}
@@ -234,9 +238,5 @@ def _remember(connection: Connection, schema: str, accounts: list[Account]) -> N
     connection.cursor().executemany(
         "insert into meta.reconciliation (core_schema, release_key, raw_rows, fact_rows, derived_rows, quarantined_rows, dropped_rows)"
         " values (%s, %s, %s, %s, %s, %s, %s)",
-        [
-            (schema, one.release_key, one.raw, one.facts, one.derived, one.quarantined, one.dropped)
-            for one in accounts
-            if not one.faults
-        ],
+        [(schema, one.release_key, one.raw, one.facts, one.derived, one.quarantined, one.dropped) for one in accounts if not one.faults],
     )
