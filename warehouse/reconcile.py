@@ -2,7 +2,8 @@
 
 Tables and views are found by convention: raw tables in `raw`, facts `fct_%` and staging views `stg_%` in the core schema. A row's address
 is its release, its snapshot and its place in it. A fact row without a derivation names one raw row; a derived one lies beside those it
-rests on and names them all, joined by '; '. Quarantine comes before rules: a row in quarantine is not dropped.
+rests on and names them all, joined by '; '. A figure that was computed before it came here (its staging view says `derivation`) has only
+that one. Quarantine comes before rules: a row in quarantine is not dropped.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ FAULT = """
         when facts = 1 and quarantined = 1 then 'named by a fact row and in quarantine'
         when facts = 1 and dropped = 1 then 'named by a fact row and dropped by a rule'
         when derived > 0 and quarantined = 1 then 'part of a derived fact row and in quarantine'
-        when facts + quarantined + dropped = 0 then 'neither named by a fact row, nor in quarantine, nor dropped by a rule'
+        when facts + quarantined + dropped = 0 and not (given = 1 and derived = 1) then 'neither named by a fact row, nor in quarantine, nor dropped by a rule'
     end
 """
 
@@ -122,10 +123,10 @@ def _classified(connection: Connection, schema: str, keys: list[int]) -> list[tu
     query = sql.SQL(
         "with seen as ({seen}),"
         " rows as (select release_key, snapshot_key, source_row, sum(raw) as raw, sum(facts) as facts, sum(derived) as derived,"
-        "  max(quarantined) as quarantined, max(dropped) as dropped from seen group by release_key, snapshot_key, source_row),"
+        "  max(quarantined) as quarantined, max(dropped) as dropped, max(given) as given from seen group by release_key, snapshot_key, source_row),"
         " judged as (select *, {fault} as fault from rows)"
         " select release_key, fault, (array_agg(source_row order by source_row) filter (where fault is not null))[1:{named}], count(*),"
-        "  sum(raw)::bigint, sum(facts)::bigint, sum(quarantined)::bigint,"
+        "  sum(raw)::bigint, sum(case when facts = 0 and given = 1 then derived else facts end)::bigint, sum(quarantined)::bigint,"
         "  (count(*) filter (where dropped = 1 and quarantined = 0))::bigint"
         " from judged group by release_key, fault order by release_key, fault"
     ).format(seen=_seen(connection, schema, keys), fault=sql.SQL(FAULT), named=sql.Literal(NAMED))
@@ -138,32 +139,38 @@ def _seen(connection: Connection, schema: str, keys: list[int]) -> sql.Composed:
     parts = [
         sql.SQL(
             "select _release_key as release_key, _snapshot_key as snapshot_key, _row as source_row,"
-            " 1 as raw, 0 as facts, 0 as derived, 0 as quarantined, 0 as dropped from {} where _{}"
+            " 1 as raw, 0 as facts, 0 as derived, 0 as quarantined, 0 as dropped, 0 as given from {} where _{}"
         ).format(table, wanted)
         for table in _raw_tables(connection)
     ]
     for table in _relations(connection, schema, "fct", FACT_COLUMNS):
         parts.append(
-            sql.SQL("select release_key, snapshot_key, source_row, 0, 1, 0, 0, 0 from {} where {} and derivation is null").format(
+            sql.SQL("select release_key, snapshot_key, source_row, 0, 1, 0, 0, 0, 0 from {} where {} and derivation is null").format(
                 table, wanted
             )
         )
         parts.append(
             sql.SQL(
-                "select fact.release_key, fact.snapshot_key, part, 0, 0, 1, 0, 0 from {} as fact,"
+                "select fact.release_key, fact.snapshot_key, part, 0, 0, 1, 0, 0, 0 from {} as fact,"
                 " string_to_table(fact.source_row, '; ') as part where fact.{} and fact.derivation is not null"
             ).format(table, wanted)
         )
     parts.append(
         sql.SQL(
-            "select release_key, snapshot_key, source_row, 0, 0, 0, 1, 0 from quality.quarantine where {} and resolved_at is null"
+            "select release_key, snapshot_key, source_row, 0, 0, 0, 1, 0, 0 from quality.quarantine where {} and resolved_at is null"
         ).format(wanted)
     )
     parts += [
-        sql.SQL("select release_key, snapshot_key, source_row, 0, 0, 0, 0, 1 from {} where {} and dropped_because is not null").format(
+        sql.SQL("select release_key, snapshot_key, source_row, 0, 0, 0, 0, 1, 0 from {} where {} and dropped_because is not null").format(
             view, wanted
         )
         for view in _relations(connection, schema, "stg", STAGING_COLUMNS)
+    ]
+    parts += [
+        sql.SQL("select release_key, snapshot_key, source_row, 0, 0, 0, 0, 0, 1 from {} where {} and derivation is not null").format(
+            view, wanted
+        )
+        for view in _relations(connection, schema, "stg", ("derivation",), only=True)
     ]
     return sql.SQL(" union all ").join(parts)
 
@@ -173,14 +180,19 @@ def _raw_tables(connection: Connection) -> list[sql.Identifier]:
     return [sql.Identifier("raw", name) for (name,) in rows]
 
 
-def _relations(connection: Connection, schema: str, prefix: str, columns: tuple[str, ...]) -> list[sql.Identifier]:
-    """The relations of the core schema with this prefix. Raises `ReconciliationError` for one without the columns."""
+def _relations(connection: Connection, schema: str, prefix: str, columns: tuple[str, ...], *, only: bool = False) -> list[sql.Identifier]:
+    """The relations of the core schema with this prefix, or `only` those with the columns.
+
+    Raises `ReconciliationError` for one without the columns.
+    """
     rows = connection.execute(
         "select c.relname, array_agg(a.attname::text) from pg_class as c"
         " join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
         " where c.relnamespace = to_regnamespace(%s) and c.relkind in ('r', 'v') and starts_with(c.relname, %s) group by 1 order by 1",
         [schema, f"{prefix}_"],
     ).fetchall()
+    if only:
+        rows = [(name, found) for name, found in rows if set(columns) <= set(found)]
     for name, found in rows:
         if lacking := [column for column in columns if column not in found]:
             raise ReconciliationError(
