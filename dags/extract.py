@@ -17,22 +17,30 @@ from extractors.source import Source, load_source, source_codes
 @task
 def catch_up() -> int:
     """Applies what a killed run wrote into the journal and could not commit."""
-    from extractors.replay import catch_up as apply
-    from warehouse import profile
+    from reporting import run_log
 
-    return apply(profile.load())
+    with run_log.task("catch_up"):
+        from extractors.replay import catch_up as apply
+        from warehouse import profile
+
+        return apply(profile.load())
 
 
 def _take_in(source: str, dataset: str) -> int:
-    """Takes in one dataset; a success is an event of the source's asset, nothing accepted is a skip."""
-    from expectations.intake import take_in
-    from reporting import run_log
-    from warehouse import profile
+    """Takes in one dataset; a success is an event of the source's asset, nothing accepted is a skip.
 
-    intake = take_in(profile.load(), source, dataset)
-    run_log.intake(intake)
+    What became of it stands in `meta.attempt`; a failure is a failure of the task as well.
+    """
+    from reporting import run_log
+
+    with run_log.task(f"{source}.{dataset}"):
+        from expectations.intake import take_in
+        from warehouse import profile
+
+        intake = take_in(profile.load(), source, dataset)
+        run_log.intake(intake)
     if not intake.accepted:
-        raise AirflowSkipException(f"{intake.dataset}: nothing new was accepted")
+        raise AirflowSkipException(f"{intake.dataset}: {intake.became}: {intake.happened}")
     return len(intake.accepted)
 
 
@@ -60,7 +68,10 @@ def _dag_of(source: Source) -> DAG:
         begun = catch_up()
         begun >> mapped("take_in", source.datasets.keys() - waiting - awaited)
         if waiting:
-            begun >> mapped("take_in_first", awaited) >> mapped("take_in_after", waiting, trigger_rule="none_failed")
+            # each looks for itself whether the one that it waits for came; without catch_up none of them starts
+            after = mapped("take_in_after", waiting, trigger_rule="all_done_min_one_success")
+            begun >> mapped("take_in_first", awaited) >> after
+            begun >> after
 
     return extract()
 

@@ -18,7 +18,7 @@ logging.getLogger("great_expectations").setLevel(logging.ERROR)
 import great_expectations as gx
 from psycopg import sql
 
-from expectations.check import BATCH, Check
+from expectations.check import BATCH, Check, naming_batch
 from warehouse.connection import connect, sqlalchemy_url
 from warehouse.profile import Profile
 
@@ -96,7 +96,7 @@ def _on(table: str, expectation: Any) -> Any:
     Great Expectations would put a subquery there, with an alias or without one, and PostgreSQL 15 asks for one.
     """
     if query := getattr(expectation, "unexpected_rows_query", None):
-        expectation.unexpected_rows_query = query.replace(BATCH, table)
+        expectation.unexpected_rows_query = naming_batch(query.replace(BATCH, table))
     return expectation
 
 

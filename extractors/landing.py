@@ -17,7 +17,7 @@ from warehouse import ledger
 from warehouse.connection import Connection
 from warehouse.fingerprint import code_fingerprint
 from warehouse.journal import Entry, Journal
-from warehouse.keys import content_key
+from warehouse.keys import content_key, hex_key
 from warehouse.steps import reached, step
 
 
@@ -226,7 +226,9 @@ def _copy(
                 copy.write("".join([f'{keys}"{address}",{line}\n' for address, line in zip(addresses, lines, strict=True)]))
         found = cursor.execute(sql.SQL("select count(*) from {} where _release_key = %s").format(table), [release_key]).fetchone()
     if found != (parsed,):
-        raise LandingError(f"release {release_key}: {parsed} rows were parsed, {found} are in raw.{dataset.shape}; nothing was kept")
+        raise LandingError(
+            f"release {hex_key(release_key)}: {parsed} rows were parsed, {found} are in raw.{dataset.shape}; nothing was kept"
+        )
     return parsed, total.hexdigest()
 
 
