@@ -6,6 +6,6 @@ from expectations.suites.publication import suite
 
 
 def absent(dataset: str, reason: str, present: set[str]) -> list[str]:
-    """Of the datasets that the failed checks named in `reason` compare with `dataset`, those of which nothing is accepted."""
+    """Of the datasets that the failed checks named in `reason` compare with `dataset`, those that are not `present`."""
     failed = [check for check in suite("any").checks if check.name in reason and dataset in check.reads]
     return sorted({name for check in failed for name in check.reads} - present - {dataset})

@@ -27,7 +27,7 @@ select * from (
     from meta.release where slice <> %s order by source, dataset, slice, rank desc, release_key desc
 ) as top where state in ('rejected', 'held') order by name, state desc, slice
 """
-PRESENT = "select distinct source || '.' || dataset from meta.release where state in ('accepted', 'published', 'superseded')"
+PRESENT = "select distinct source || '.' || dataset from meta.release where state in ('accepted', 'held', 'published', 'superseded')"
 STATES = "select source || '.' || dataset, state, count(*) from meta.release group by 1, 2 order by 1, 2"
 HELD = "It is tried again as soon as another release comes; `python pipeline.py decide withdraw RELEASE --person … --reason …` ends that"
 STYLES = {"taken": "green", "rejected": "red", "failed": "bold red", "held": "yellow", "waiting for": "yellow"}
