@@ -131,6 +131,10 @@ def test_the_summary_alone_tells_what_to_do_about_each_answer(live: Profile, age
     assert line_of(live, "bns.internal_by_region").word != "failed"
     agency.plays(ANSWERS["bns.natural_increase"])
     assert take_in(live, "bns", "internal_matrix").became == "rejected"
+    # a run that publishes nothing writes the first page anew
+    html = site.refresh(live).read_text(encoding="utf-8")
+    assert "access denied" in html
+    assert "maintenance" not in html
 
 
 def test_a_rejected_release_is_said_to_stand_until_a_better_one_comes(settled: Profile) -> None:
