@@ -44,6 +44,11 @@ def _take_in(source: str, dataset: str) -> int:
     return len(intake.accepted)
 
 
+@task(trigger_rule="all_done")
+def their_turn() -> None:
+    """Does nothing: those that wait start after it, whether what they wait for came, brought nothing new or failed."""
+
+
 @task(trigger_rule="none_failed")
 def all_taken_in() -> None:
     """Does nothing: a run of the DAG ends as its last tasks did, and these may be skipped although one before them failed."""
@@ -53,9 +58,9 @@ def _dag_of(source: Source) -> DAG:
     waiting = {name for name, dataset in source.datasets.items() if dataset.after}
     awaited = {source.datasets[name].after for name in waiting}
 
-    def mapped(task_id: str, datasets: set[str], trigger_rule: str = "all_success") -> Any:
+    def mapped(task_id: str, datasets: set[str]) -> Any:
         label = "{{ task.op_kwargs['dataset'] }}"
-        take_in = task(task_id=task_id, trigger_rule=trigger_rule, outlets=[Asset(source.asset)], map_index_template=label)(_take_in)
+        take_in = task(task_id=task_id, outlets=[Asset(source.asset)], map_index_template=label)(_take_in)
         return take_in.partial(source=source.code).expand(dataset=sorted(datasets))
 
     @dag(
@@ -74,10 +79,9 @@ def _dag_of(source: Source) -> DAG:
         begun >> mapped("take_in", source.datasets.keys() - waiting - awaited)
         if waiting:
             # each looks for itself whether the one that it waits for came; without catch_up none of them starts
-            after = mapped("take_in_after", waiting, trigger_rule="all_done_min_one_success")
-            first = mapped("take_in_first", awaited)
+            first, after = mapped("take_in_first", awaited), mapped("take_in_after", waiting)
             begun >> [first, after]
-            first >> after
+            first >> their_turn() >> after
             [first, after] >> all_taken_in()
 
     return extract()
