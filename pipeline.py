@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +21,7 @@ from warehouse import migrate, publication, runs, server, steps
 from warehouse.keys import hex_key
 from warehouse.locks import LockedError, hold
 from warehouse.profile import ROOT, Profile, load
+from warehouse.wording import counted, say
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 BROKEN = 1
@@ -28,46 +29,61 @@ BROKEN = 1
 
 @app.command()
 def run() -> None:
-    """Takes in every dataset, builds, judges, publishes, reports. Exit 0 published or nothing new, 2 nothing publishable, 1 broken."""
-    profile = load()
-    console = Console()
-    with _told(console):
+    """Takes in every dataset, builds, judges, publishes, reports.
+
+    Exit 0 published or nothing new, 2 nothing publishable, 1 broken; the last line and run.json in the state folder say it in words.
+    """
+    from reporting import outcome
+
+    profile, console = load(), Console()
+
+    def ended(error: BaseException) -> None:
+        if isinstance(error, LockedError):  # run.json is that of the run that holds the lock
+            outcome.say_last(console, outcome.broken(error))
+        else:
+            outcome.end(profile, console, outcome.broken(error), {})
+
+    with _told(console, ended):
         migrate.prepare(profile)
         with hold(profile, f"run {profile.name}"):
             raise typer.Exit(_run(profile, console))
 
 
 def _run(profile: Profile, console: Console) -> int:
-    from reporting import run_log, summary
+    from reporting import datasets, outcome, run_log, site, summary
 
-    identity = runs.begin(profile)
+    outcome.begin(profile)
+    identity, begun = runs.begin(profile)
     log_file = profile.state / "logs" / "run.log"
     states = _drive(profile, console, log_file)
     with steps.step("report"):
         data = summary.figures(profile, run_log.LOG)
-    broken = [name for name, state in states.items() if state == "failed"]
-    runs.end(profile, identity, "broken" if broken else data["outcome"], data)
-    summary.show(console, profile, run_log.LOG, data)
+        lines = datasets.lines(profile, begun, run_log.LOG.failed)
+        site.refresh(profile)
+    ended = outcome.of(run_log.LOG, lines, states, summary.publication(profile))
+    data |= {"outcome": ended.word, "settled": ended.settled, "datasets": {line.name: line.data() for line in lines}}
+    runs.end(profile, identity, ended.word, data)
+    summary.show(console, run_log.LOG, data, lines)
     summary.where_to_look(console, profile)
-    if broken:
-        console.print(f"[bold red]Broken: {', '.join(broken)}. The reason stands at the end of {log_file}; running again is safe.[/]")
-        return BROKEN
-    return summary.exit_code(run_log.LOG)
+    say(console, f"Everything that was printed on the way lies in {log_file}; running again is safe.")
+    outcome.end(profile, console, ended, data | {"run": str(identity), "started_at": begun.isoformat(), "log": str(log_file)})
+    return ended.exit_code
 
 
 @contextlib.contextmanager
-def _told(console: Console) -> Iterator[None]:
-    """What a person can mend is told in one line; anything else shows where it happened."""
+def _told(console: Console, ended: Callable[[BaseException], None] = lambda error: None) -> Iterator[None]:
+    """What a person can mend is told in one line; anything else shows where it happened. `ended` hears of either."""
     try:
         yield
     except typer.Exit:
         raise
-    except LockedError as error:
-        console.print(f"[yellow]{error}[/]", highlight=False)
-        raise typer.Exit(BROKEN) from None
     except (RuntimeError, ValueError) as error:  # our errors are typed below these, and say what to do
-        console.print(f"[red]{error}[/]", highlight=False)
+        say(console, (str(error), "yellow" if isinstance(error, LockedError) else "red"))
+        ended(error)
         raise typer.Exit(BROKEN) from None
+    except BaseException as error:
+        ended(error)
+        raise
 
 
 def _airflow_environment(profile: Profile) -> None:
@@ -103,7 +119,7 @@ def _run_dags() -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def _task_name(task: Any) -> str:
-    return f"{task.task_id}[{task.map_index}]" if task.map_index >= 0 else str(task.task_id)
+    return f"{task.task_id}[{task.rendered_map_index or task.map_index}]" if task.map_index >= 0 else str(task.task_id)
 
 
 @contextlib.contextmanager
@@ -146,7 +162,7 @@ def serve(port: Annotated[int, typer.Option(help="Of the reports; a free one if 
     profile, console = load(), Console()
     with _told(console):
         migrate.prepare(profile)
-        show(profile, lambda line: console.print(line, highlight=False, soft_wrap=True), port)
+        show(profile, lambda line: say(console, line), port)
 
 
 @app.command()
@@ -174,21 +190,22 @@ def psql(statement: Annotated[str, typer.Argument(help="SQL; without it an inter
 
 @app.command()
 def status() -> None:
-    """Says whether the server runs, what readers see, what is kept, and the releases by state."""
+    """Says whether the server runs, what readers see, what is kept, and how each declared dataset stands."""
+    from reporting import datasets
+
     profile, console = load(), Console()
     mine = server.running()
     if mine is None and not os.environ.get("DATABASE_URL"):
-        console.print("The embedded server is down; `make run` or `make url` starts it.")
+        say(console, "The embedded server is down; `make run` or `make url` starts it.")
         return
     where = f"127.0.0.1:{mine.port}, data in {mine.data}" if mine else "the server of DATABASE_URL"
-    console.print(f"Profile {profile.name}, database {database.parameters(profile)['dbname']} on {where}", highlight=False)
+    say(console, f"Profile {profile.name}, database {database.parameters(profile)['dbname']} on {where}")
     migrate.prepare(profile)
     found = publication.status(profile)
     for number, key, at, is_current in found["kept"]:
         mark = " ← readers see this one" + (f", pinned: {found['pinned']}" if found["pinned"] else "") if is_current else ""
-        console.print(f"publication {number} ({hex_key(key)}) of {at:%Y-%m-%d %H:%M:%S} UTC{mark}", highlight=False)
-    for source, dataset, state, count in found["releases"]:
-        console.print(f"  {source}.{dataset}: {count} {state}", highlight=False)
+        say(console, f"publication {number} ({hex_key(key)}) of {at:%Y-%m-%d %H:%M:%S} UTC{mark}")
+    datasets.show(console, datasets.lines(profile), with_releases=True)
 
 
 @app.command()
@@ -216,9 +233,9 @@ def replay() -> None:
         migrate.prepare(profile)
         with hold(profile, f"run {profile.name}"), console.status("replaying") as shown:
             replayed = catch_up(profile, lambda entry: shown.update(f"entry {entry.sequence}: {entry.kind}"))
-    console.print(f"{replayed.entries} journal entries applied")
+    say(console, f"{counted(replayed.entries, 'journal entry')} applied")
     for line in (*(f"rows not at hand: {why}" for why in replayed.not_at_hand), *(f"not rebuilt: {why}" for why in replayed.not_rebuilt)):
-        console.print(line, highlight=False, soft_wrap=True)
+        say(console, line)
 
 
 PERSON = Annotated[str, typer.Option(help="Who decides; goes into the ledger.")]

@@ -17,32 +17,50 @@ from extractors.source import Source, load_source, source_codes
 @task
 def catch_up() -> int:
     """Applies what a killed run wrote into the journal and could not commit."""
-    from extractors.replay import catch_up as apply
-    from warehouse import profile
+    from reporting import run_log
 
-    return apply(profile.load()).entries
+    with run_log.task("catch_up"):
+        from extractors.replay import catch_up as apply
+        from warehouse import profile
+
+        return apply(profile.load()).entries
 
 
 def _take_in(source: str, dataset: str) -> int:
-    """Takes in one dataset; a success is an event of the source's asset, nothing accepted is a skip."""
-    from expectations.intake import take_in
-    from reporting import run_log
-    from warehouse import profile
+    """Takes in one dataset; a success is an event of the source's asset, nothing accepted is a skip.
 
-    intake = take_in(profile.load(), source, dataset)
-    run_log.intake(intake)
+    What became of it stands in `meta.attempt`; a failure is a failure of the task as well.
+    """
+    from reporting import run_log
+
+    with run_log.task(f"{source}.{dataset}"):
+        from expectations.intake import take_in
+        from warehouse import profile
+
+        intake = take_in(profile.load(), source, dataset)
+        run_log.intake(intake)
     if not intake.accepted:
-        raise AirflowSkipException(f"{intake.dataset}: nothing new was accepted")
+        raise AirflowSkipException(f"{intake.dataset}: {intake.became}: {intake.happened}")
     return len(intake.accepted)
+
+
+@task(trigger_rule="all_done")
+def their_turn() -> None:
+    """Does nothing: those that wait start after it, whether what they wait for came, brought nothing new or failed."""
+
+
+@task(trigger_rule="none_failed")
+def all_taken_in() -> None:
+    """Does nothing: a run of the DAG ends as its last tasks did, and these may be skipped although one before them failed."""
 
 
 def _dag_of(source: Source) -> DAG:
     waiting = {name for name, dataset in source.datasets.items() if dataset.after}
     awaited = {source.datasets[name].after for name in waiting}
 
-    def mapped(task_id: str, datasets: set[str], trigger_rule: str = "all_success") -> Any:
+    def mapped(task_id: str, datasets: set[str]) -> Any:
         label = "{{ task.op_kwargs['dataset'] }}"
-        take_in = task(task_id=task_id, trigger_rule=trigger_rule, outlets=[Asset(source.asset)], map_index_template=label)(_take_in)
+        take_in = task(task_id=task_id, outlets=[Asset(source.asset)], map_index_template=label)(_take_in)
         return take_in.partial(source=source.code).expand(dataset=sorted(datasets))
 
     @dag(
@@ -58,7 +76,11 @@ def _dag_of(source: Source) -> DAG:
         begun = catch_up()
         begun >> mapped("take_in", source.datasets.keys() - waiting - awaited)
         if waiting:
-            begun >> mapped("take_in_first", awaited) >> mapped("take_in_after", waiting, trigger_rule="none_failed")
+            # each looks for itself whether the one that it waits for came; without catch_up none of them starts
+            first, after = mapped("take_in_first", awaited), mapped("take_in_after", waiting)
+            begun >> [first, after]
+            first >> their_turn() >> after
+            [first, after] >> all_taken_in()
 
     return extract()
 

@@ -17,21 +17,26 @@ ANY_SOURCE = functools.reduce(operator.or_, (Asset(load_source(code).asset) for 
 @task
 def catch_up() -> int:
     """Applies what a killed run wrote into the journal and could not commit."""
-    from extractors.replay import catch_up as apply
-    from warehouse import profile
+    from reporting import run_log
 
-    return apply(profile.load()).entries
+    with run_log.task("catch_up"):
+        from extractors.replay import catch_up as apply
+        from warehouse import profile
+
+        return apply(profile.load()).entries
 
 
 @task
 def settle() -> int:
     """Builds the candidate, judges it, holds what is at fault, publishes; nothing to publish is a skip."""
-    from expectations.settle import settle as settle_candidate
     from reporting import run_log
-    from warehouse import profile
 
-    settled = settle_candidate(profile.load())
-    run_log.settled(settled)
+    with run_log.task("settle"):
+        from expectations.settle import settle as settle_candidate
+        from warehouse import profile
+
+        settled = settle_candidate(profile.load())
+        run_log.settled(settled)
     if settled.outcome != "published":
         raise AirflowSkipException(f"{settled.outcome}: {' | '.join(settled.reasons) or 'readers see what they saw'}")
     return settled.number or 0
@@ -40,10 +45,13 @@ def settle() -> int:
 @task
 def report() -> str:
     """Writes the reports of what was just published."""
-    from reporting import site
-    from warehouse import profile
+    from reporting import run_log
 
-    return str(site.build(profile.load()))
+    with run_log.task("report"):
+        from reporting import site
+        from warehouse import profile
+
+        return str(site.build(profile.load()))
 
 
 @dag(

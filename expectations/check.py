@@ -103,4 +103,12 @@ def at_most(column: str, maximum: float, reason: str) -> Check:
 
 def none_of(name: str, outcome: Outcome, dimension: Dimension, offenders: str) -> Check:
     """The query finds nothing. Its rows say what is wrong in `detail`."""
-    return _make(name, gxe.UnexpectedRowsExpectation, outcome, offenders, dimension, unexpected_rows_query=offenders)
+    return _make(name, gxe.UnexpectedRowsExpectation, outcome, offenders, dimension, unexpected_rows_query=naming_batch(offenders))
+
+
+def naming_batch(query: str) -> str:
+    """The query with the batch named at least in a remark.
+
+    Great Expectations prints a warning into whatever is read for each query that does not: ours look at several relations on purpose.
+    """
+    return query if BATCH in query else f"{query} /* beside {BATCH} */"

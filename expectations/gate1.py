@@ -20,6 +20,7 @@ from warehouse.build import prepare
 from warehouse.connection import connect
 from warehouse.fingerprint import code_fingerprint, verdict_fingerprint
 from warehouse.journal import Journal
+from warehouse.keys import hex_key
 from warehouse.profile import Profile
 from warehouse.steps import reached, step
 
@@ -108,7 +109,7 @@ def _unreadable(verdicts: dict[int, Verdict], issues: dict[int, str]) -> list[di
         results.append(
             {
                 "gate": "gate 1",
-                "subject": f"release {key}",
+                "subject": f"release {hex_key(key)}",
                 "release_key": key,
                 "expectation": "the answer is readable",
                 "dimension": "accessibility",
@@ -129,7 +130,7 @@ def _weigh(finding: Finding, dataset: Dataset, verdicts: dict[int, Verdict]) -> 
     by_release: dict[int, list[Offender]] = defaultdict(list)
     for offender in finding.offenders:
         if offender.release_key not in verdicts:
-            raise GateError(f"expectation {finding.check.name!r} names release {offender.release_key}, which is not under test")
+            raise GateError(f"expectation {finding.check.name!r} names {_release(offender)}, which is not under test")
         by_release[offender.release_key].append(offender)
     for key, offenders in by_release.items():
         verdict = verdicts[key]
@@ -139,6 +140,10 @@ def _weigh(finding: Finding, dataset: Dataset, verdicts: dict[int, Verdict]) -> 
             if len(rows) <= dataset.quarantine_max_share * verdict.rows:
                 continue
         verdict.reasons.append(f"{finding.check.name}: {_name(offenders)}")
+
+
+def _release(offender: Offender) -> str:
+    return "no release" if offender.release_key is None else f"release {hex_key(offender.release_key)}"
 
 
 def _pointer(check: Check, offender: Offender) -> dict[str, Any]:

@@ -1,14 +1,34 @@
-"""Taking in a dataset: every delivery is landed and judged before the next is taken."""
+"""Taking in a dataset: every delivery is landed and judged before the next is taken, and what became of it is recorded."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
+import psycopg
+
+from expectations import places
 from expectations.gate1 import Verdict, judge
+from extractors.archive import archive_of
 from extractors.delivery import deliver
 from extractors.landing import Landed
+from extractors.polite import FetchError
+from extractors.rows import UNREADABLE
+from extractors.source import load_source
+from warehouse import attempts
+from warehouse.attempts import DECIDE, Attempt, Became
+from warehouse.connection import connect
 from warehouse.locks import hold
 from warehouse.profile import Profile
+from warehouse.wording import counted, one_line
+
+# The release that an answer became which no parser could read: just now, or when its bytes came before
+UNREAD = """
+select r.reason, s.url, s.status, s.manifest
+from meta.release as r inner join meta.release_snapshot as rs using (release_key) inner join meta.snapshot as s using (snapshot_key)
+where r.source = %s and r.dataset = %s and r.slice = %s and r.state = 'rejected' and (r.release_key = any(%s) or s.sha256 = any(%s))
+order by r.rank desc, rs.position limit 1
+"""
 
 
 @dataclass
@@ -18,6 +38,7 @@ class Intake:
     dataset: str
     deliveries: list[Landed] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
+    waiting_for: str = ""
 
     @property
     def accepted(self) -> list[Verdict]:
@@ -29,14 +50,114 @@ class Intake:
         """The releases that gate 1 rejected."""
         return [verdict for verdict in self.verdicts if verdict.state == "rejected"]
 
+    @property
+    def became(self) -> Became:
+        """What became of the dataset, the worst first."""
+        if self.waiting_for:
+            return "waiting for"
+        if self.rejected:
+            return "rejected"
+        if self.accepted:
+            return "taken"
+        return "skipped" if all(delivery.known for delivery in self.deliveries) else "unchanged"
+
+    @property
+    def happened(self) -> str:
+        """The same in one line, with numbers."""
+        if self.waiting_for:
+            return f"{self.waiting_for}, which failed"
+        numbers = (
+            (sum(bool(delivery.unreadable) for delivery in self.deliveries), "answer", "unreadable"),
+            (sum(len(verdict.quarantined) for verdict in self.accepted), "row", "quarantined"),
+            (sum(delivery.unchanged for delivery in self.deliveries), "slice", "unchanged"),
+            (sum(delivery.confirmed for delivery in self.deliveries), "slice", "confirmed"),
+            (sum(delivery.known for delivery in self.deliveries), "delivery", "known"),
+        )
+        parts = [f"{counted(number, noun)} {what}" for number, noun, what in numbers if number]
+        return ", ".join([*self._landed(), *parts]) or "nothing new"
+
+    def _landed(self) -> list[str]:
+        landed, rows = (sum(getattr(delivery, what) for delivery in self.deliveries) for what in ("landed", "rows"))
+        parts = [f"{counted(landed, 'release')} landed ({counted(rows, 'row')})"] if landed else []
+        verdicts = (("accepted", self.accepted), ("rejected", self.rejected))
+        return parts + [f"{len(releases):,} {what}" for what, releases in verdicts if releases]
+
 
 def take_in(profile: Profile, source: str, dataset: str) -> Intake:
-    """Fetches, lands and judges the dataset. Raises `LockedError` if somebody else is at it, and what `deliver` and `judge` raise."""
-    intake = Intake(f"{source}.{dataset}")
+    """Fetches, lands and judges the dataset, unless the one that it is compared with (`after`) failed: then it waits for that one.
+
+    What became of it is recorded in `meta.attempt`, also where it fails. Raises `MissingPlaceError` where the code does not know the
+    dataset, `LockedError` if somebody else is at it, and what `deliver` and `judge` raise.
+    """
+    intake, begun = Intake(f"{source}.{dataset}"), time.monotonic()
+    try:
+        places.check(profile, source, dataset)
+        intake.waiting_for = _waits_for(profile, source, dataset)
+        if not intake.waiting_for:
+            _take_in(profile, source, dataset, intake)
+        attempt = _ended(profile, source, dataset, intake)
+    except BaseException as error:
+        try:
+            attempts.record(profile, _failed(source, dataset, error), time.monotonic() - begun)
+        except psycopg.Error as second:
+            error.add_note(f"Nor could meta.attempt be told: {one_line(str(second))}")
+        raise
+    attempts.record(profile, attempt, time.monotonic() - begun)
+    return intake
+
+
+def _take_in(profile: Profile, source: str, dataset: str, intake: Intake) -> None:
     with hold(profile, f"dataset {source}.{dataset}"):
         # what an earlier run landed and could not judge any more
         intake.verdicts += judge(profile, source, dataset)
         for landed in deliver(profile, source, dataset):
             intake.deliveries.append(landed)
             intake.verdicts += judge(profile, source, dataset)
-    return intake
+
+
+def _waits_for(profile: Profile, source: str, dataset: str) -> str:
+    """The dataset that must come before this one and failed when it was last tried; empty if there is none."""
+    before = load_source(source).dataset(dataset).after
+    if not before:
+        return ""
+    with connect(profile, "koshi_loader") as connection:
+        tried = attempts.last(connection).get(f"{source}.{before}")
+    return f"{source}.{before}" if tried and tried.outcome == "failed" else ""
+
+
+def _ended(profile: Profile, source: str, dataset: str, intake: Intake) -> Attempt:
+    """The attempt that did not fail. Known bytes that no parser could read go on being rejected, though nothing landed."""
+    if intake.waiting_for:
+        return Attempt(source, dataset, "waiting for", intake.happened, f"Nothing to do here: it is taken in once {intake.waiting_for} is")
+    unread = [verdict.release_key for verdict in intake.rejected if verdict.slice == UNREADABLE]
+    hashes = _last_bytes(profile, source, dataset) if intake.deliveries and intake.deliveries[-1].known else []
+    with connect(profile, "koshi_loader") as connection:
+        found = connection.execute(UNREAD, [source, dataset, UNREADABLE, unread, hashes]).fetchone()
+    if not found:
+        return Attempt(source, dataset, intake.became, intake.happened, DECIDE if intake.rejected else "")
+    reason, url, status, manifest = found
+    advice = (
+        f"The answer lies in the archive ({manifest}): if it is a page in place of data, run again later, or ask the agency; "
+        f"if the agency changed its form, teach it to extractors/{source}/parse.py; readers keep what they had"
+    )
+    return Attempt(source, dataset, "rejected", f"{intake.happened}: {one_line(reason or '')}", advice, url, status)
+
+
+def _last_bytes(profile: Profile, source: str, dataset: str) -> list[str]:
+    """The sha256 of what the last delivery in the archive holds."""
+    archive = archive_of(profile)
+    return [
+        snapshot.sha256 for folder in archive.deliveries(source, dataset)[-1:] for snapshot in archive.snapshots(source, dataset, folder)
+    ]
+
+
+def _failed(source: str, dataset: str, error: BaseException) -> Attempt:
+    if isinstance(error, FetchError):
+        return Attempt(source, dataset, "failed", one_line(error.found), error.advice, error.url, error.status)
+    if isinstance(error, places.MissingPlaceError):
+        return Attempt(source, dataset, "failed", error.found, error.advice)
+    if isinstance(error, (RuntimeError, ValueError)):  # ours are typed below these, and say what to do
+        told = one_line(str(error)).removeprefix(f"{source}.{dataset}: ").removeprefix(f"{source}.{dataset}, ")
+        return Attempt(source, dataset, "failed", told, "Mend what the message names, then run again")
+    told = f"{type(error).__name__}: {one_line(str(error))}"
+    return Attempt(source, dataset, "failed", told, "Not foreseen: its traceback stands in the log of the task; running again is safe")

@@ -19,7 +19,7 @@ logging.getLogger("great_expectations").setLevel(logging.ERROR)
 import great_expectations as gx
 from psycopg import sql
 
-from expectations.check import BATCH, BELOW, Check
+from expectations.check import BATCH, BELOW, Check, naming_batch
 from warehouse.connection import connect, sqlalchemy_url
 from warehouse.profile import Profile
 
@@ -119,7 +119,7 @@ def _on(tables: Mapping[str, str], expectation: Any) -> Any:
     Great Expectations would put a subquery there, with an alias or without one, and PostgreSQL 15 asks for one.
     """
     if query := getattr(expectation, "unexpected_rows_query", None):
-        return expectation.copy(update={"unexpected_rows_query": _named(tables, query)})
+        return expectation.copy(update={"unexpected_rows_query": naming_batch(_named(tables, query))})
     return expectation
 
 

@@ -17,7 +17,7 @@ from warehouse import ledger
 from warehouse.connection import Connection
 from warehouse.fingerprint import code_fingerprint, parser_fingerprint
 from warehouse.journal import Journal
-from warehouse.keys import content_key
+from warehouse.keys import content_key, hex_key
 from warehouse.steps import reached, step
 
 
@@ -300,7 +300,9 @@ def copy(
                 target.write(_addressed(keys[block.answer], block))
         found = cursor.execute(sql.SQL("select count(*) from {} where _release_key = %s").format(table), [release_key]).fetchone()
     if found != (count,):
-        raise LandingError(f"release {release_key}: {count} rows were parsed, {found} are in raw.{dataset.shape}; nothing was kept")
+        raise LandingError(
+            f"release {hex_key(release_key)}: {count} rows were parsed, {found} are in raw.{dataset.shape}; nothing was kept"
+        )
     return count, {version: each.result() for version, each in digests.items()}
 
 

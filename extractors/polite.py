@@ -44,6 +44,7 @@ class FetchError(RuntimeError):
 
     def __init__(self, source: Source, dataset: str, request: Request, found: str, advice: str, status: int | None = None) -> None:
         self.source, self.dataset, self.status = source.code, dataset, status
+        self.found, self.advice = found, advice
         self.url = shown_url(request.url)
         asked = dict.fromkeys(name for name, _ in (*request.params, *request.form))
         values = {name: _shown_value(name, request) for name in asked}

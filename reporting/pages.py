@@ -8,6 +8,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from warehouse.wording import counted, trimmed
+
 TEMPLATES = Path(__file__).parent / "templates"
 # the browser itself refuses whatever is not of this site, should a page still ask for it
 POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:"
@@ -36,6 +38,8 @@ def render(template: str, **values: object) -> str:
     folder = FileSystemLoader(TEMPLATES)
     loader = Environment(loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     loader.filters["figure"] = figure
+    loader.filters["trimmed"] = trimmed
+    loader.globals["counted"] = counted
     return check(template, loader.get_template(template).render(policy=POLICY, **values))
 
 

@@ -13,6 +13,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from extractors.source import load_source
+from reporting.datasets import Line, lines
 from warehouse import ledger
 from warehouse.connection import Connection, connect
 from warehouse.keys import hex_key
@@ -96,6 +97,7 @@ class Published:
     quarantined: list[Row] = field(default_factory=list)
     dimensions: list[Row] = field(default_factory=list)
     failed: list[Row] = field(default_factory=list)
+    datasets: list[Line] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
 
     @property
@@ -115,6 +117,7 @@ def published(profile: Profile) -> Published:
             quarantined=[_named(row) for row in rows.execute(QUARANTINED).fetchall()],
             dimensions=rows.execute(BY_DIMENSION, [key]).fetchall(),
             failed=rows.execute(FAILED, [key]).fetchall(),
+            datasets=lines(profile),
         )
         if current is None:
             return found

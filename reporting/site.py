@@ -36,6 +36,20 @@ def build(profile: Profile, airflow_url: str | None = None) -> Path:
     return target / "index.html"
 
 
+def refresh(profile: Profile) -> Path:
+    """Writes the first page anew, where a run has published nothing: what became of each dataset is new. Returns the page.
+
+    Where there is no site yet, it is built.
+    """
+    page = folder(profile) / "index.html"
+    if not page.exists():
+        return build(profile)
+    scratch = page.with_suffix(f".{os.getpid()}.new")
+    scratch.write_text(render(published(profile), profile, os.environ.get("KOSHI_AIRFLOW_URL")), encoding="utf-8")
+    scratch.replace(page)
+    return page
+
+
 def render(found: Published, profile: Profile, airflow_url: str | None = None) -> str:
     """The first page as HTML."""
     return pages.render(

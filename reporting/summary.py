@@ -6,33 +6,23 @@ from typing import Any
 
 from psycopg import sql
 from rich.console import Console
-from rich.markup import escape
 
 from expectations.intake import Intake
+from reporting import datasets
+from reporting.datasets import Line
 from reporting.run_log import RunLog
 from warehouse import steps
 from warehouse.candidate import current_publication
 from warehouse.connection import connect
 from warehouse.keys import hex_key
 from warehouse.profile import Profile
+from warehouse.wording import counted, say, trimmed
 
 QUERY = (
     "select year, arrivals_persons, departures_persons, balance_persons, round(balance_per_10000, 1) as per_10000 "
     "from bi.migration_balance where year >= 2020 order by year"
 )
 SHOWN = 8
-OUTCOMES = {
-    "published": "Published: readers now see publication {number}.",
-    "nothing new": "Nothing new: readers go on seeing publication {number}; nothing was rebuilt or republished.",
-    "pinned": "Pinned: a person points readers at publication {number}; nothing was built. `make unpin` lets runs publish again.",
-    "refused": "Refused: the candidate failed gate 2 and no release could be held for it; readers see what they saw before.",
-    "empty": "Nothing publishable: no release has passed gate 1.",
-}
-
-
-def exit_code(log: RunLog) -> int:
-    """0 published or nothing new, 2 nothing publishable."""
-    return 2 if log.settled is None or log.settled.outcome in ("refused", "empty") else 0
 
 
 def figures(profile: Profile, log: RunLog) -> dict[str, Any]:
@@ -55,6 +45,13 @@ def figures(profile: Profile, log: RunLog) -> dict[str, Any]:
     }
 
 
+def publication(profile: Profile) -> int | None:
+    """The number of what readers see, or None before the first publication."""
+    with connect(profile) as connection:
+        current = current_publication(connection)
+    return current[1] if current else None
+
+
 def _facts(profile: Profile) -> dict[str, dict[str, int]]:
     """Rows by fact in the current publication: of the current releases, and of all."""
     with connect(profile) as connection:
@@ -73,66 +70,45 @@ def _facts(profile: Profile) -> dict[str, dict[str, int]]:
         return counts
 
 
-def show(console: Console, profile: Profile, log: RunLog, data: dict[str, Any]) -> None:
-    """Prints the summary."""
-    for intake in log.intakes:
-        console.print(f"[bold]{intake.dataset}[/]  {_told(intake)}", highlight=False, soft_wrap=True)
-        for line in _trouble(intake):
-            console.print(f"  {line}", highlight=False, soft_wrap=True)
+def show(console: Console, log: RunLog, data: dict[str, Any], lines: list[Line]) -> None:
+    """Prints the summary: every declared dataset, what was quarantined, rows by fact, gate 2, seconds."""
+    datasets.show(console, lines)
+    for line in _quarantined(log.intakes):
+        say(console, ("quarantined", "yellow"), f"  {line}")
     counts = data["facts"].items()
     facts = "; ".join(f"{name} {count.get('current', 0):,} ({count.get('all vintages', 0):,} with vintages)" for name, count in counts)
-    console.print(f"[bold]rows by fact[/]  {facts or 'none published yet'}", highlight=False, soft_wrap=True)
+    say(console, ("rows by fact", "bold"), f"  {facts or 'none published yet'}")
     if settled := log.settled:
-        checked = f"{settled.checks} checks" if settled.checks else "no need"
-        line = f"{checked}, {len(settled.held)} releases held, {len(settled.warnings)} warnings"
-        console.print(f"[bold]gate 2[/]  {line}", highlight=False, soft_wrap=True)
+        checked = counted(settled.checks, "check") if settled.checks else "no need"
+        held, warnings = counted(len(settled.held), "release"), counted(len(settled.warnings), "warning")
+        say(console, ("gate 2", "bold"), f"  {checked}, {held} held, {warnings}")
         for line in settled.reasons + [f"warning: {warning}" for warning in settled.warnings]:
-            console.print(f"  {line}", highlight=False, soft_wrap=True)
+            say(console, f"  {trimmed(line)}")
     seconds = data["seconds"]
     outer = [name for name in seconds if "." not in name or name.split(".")[0] not in seconds]
-    console.print("[bold]seconds[/]  " + ", ".join(f"{name} {seconds[name]:.1f}" for name in outer), highlight=False, soft_wrap=True)
-    if settled := log.settled:
-        console.print(f"[bold green]{OUTCOMES[settled.outcome].format(number=settled.number)}[/]", highlight=False, soft_wrap=True)
+    say(console, ("seconds", "bold"), "  " + ", ".join(f"{name} {seconds[name]:.1f}" for name in outer))
 
 
-def _told(intake: Intake) -> str:
-    """One line: what became of the deliveries of a dataset."""
-    deliveries = intake.deliveries
-    known = sum(delivery.known for delivery in deliveries)
-    parts = [f"{sum(d.landed for d in deliveries)} releases landed ({sum(d.rows for d in deliveries):,} rows)"]
-    parts += [f"{len(intake.accepted)} accepted", f"{len(intake.rejected)} rejected"]
-    parts += [f"{count} {word}" for word, count in (
-        ("rows quarantined", sum(len(verdict.quarantined) for verdict in intake.accepted)),
-        ("slices unchanged", sum(delivery.unchanged for delivery in deliveries)),
-        ("slices confirmed", sum(delivery.confirmed for delivery in deliveries)),
-    ) if count]  # fmt: skip
-    if known == len(deliveries) and deliveries and not intake.verdicts:
-        return f"skipped: {known} deliveries known"
-    return ", ".join(parts) + (f", {known} deliveries known" if known else "")
-
-
-def _trouble(intake: Intake) -> list[str]:
-    """What was rejected or quarantined, by name; the ledger has the rest of a long list."""
+def _quarantined(intakes: list[Intake]) -> list[str]:
+    """What was quarantined in this run, by name; the ledger has the rest of a long list."""
     lines = []
-    for verdict in intake.rejected:
-        name = f"{intake.dataset}, slice {verdict.slice}, edition {verdict.edition}, release {hex_key(verdict.release_key)}"
-        lines.append(f"[red]rejected[/] {name}: {escape(' | '.join(verdict.reasons))}")
-    for verdict in intake.accepted:
-        place = f"{intake.dataset}, slice {verdict.slice}, edition {verdict.edition}, release {hex_key(verdict.release_key)}"
-        lines += [f"[yellow]quarantined[/] {place}, at {p['source_row']}: {p['rule']}: {escape(p['detail'])}" for p in verdict.quarantined]
-    more = [f"… and {len(lines) - SHOWN} more: meta.release and quality.quarantine name them"] if len(lines) > SHOWN else []
+    for intake in intakes:
+        for verdict in intake.accepted:
+            place = f"{intake.dataset}, slice {verdict.slice}, edition {verdict.edition}, release {hex_key(verdict.release_key)}"
+            lines += [f"{place}, at {p['source_row']}: {p['rule']}: {trimmed(p['detail'])}" for p in verdict.quarantined]
+    more = [f"… and {len(lines) - SHOWN:,} more: quality.quarantine names them"] if len(lines) > SHOWN else []
     return lines[:SHOWN] + more
 
 
 def where_to_look(console: Console, profile: Profile) -> None:
-    """The last lines: one query that works when pasted, and what kind of answers these are."""
+    """One query that works when pasted, and what kind of answers these are."""
     live = "" if not profile.is_live else "LIVE=1 "
-    console.print("\nAsk it:", highlight=False)
-    console.print(f'  make {live}psql SQL="{QUERY}"', highlight=False, soft_wrap=True)
-    console.print(f'  or any client:  psql "$(make -s {live}url)"', highlight=False, soft_wrap=True)
+    say(console)
+    say(console, "Ask it:")
+    say(console, f'  make {live}psql SQL="{QUERY}"')
+    say(console, f'  or any client:  psql "$(make -s {live}url)"')
     if not profile.is_live:
-        console.print(
+        say(
+            console,
             "These answers are reconstructed from figures at hand in the agencies' own shapes; `make run LIVE=1` asks the agencies.",
-            highlight=False,
-            soft_wrap=True,
         )

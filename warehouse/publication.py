@@ -124,7 +124,7 @@ def decide(profile: Profile, kind: str, person: str, reason: str, release_key: i
             release_key is not None
             and not connection.execute("select 1 from meta.release where release_key = %s", [release_key]).fetchone()
         ):
-            raise PublicationError(f"no release {release_key} in meta.release")
+            raise PublicationError(f"no release {hex_key(release_key)} in meta.release")
         body = {"kind": kind, "release_key": release_key, "person": person, "reason": reason}
         ledger.record(connection, Journal(profile.journal), "decided", body)
 

@@ -112,7 +112,8 @@ FAULT = """
         when facts = 1 and quarantined = 1 then 'named by a fact row and in quarantine'
         when facts = 1 and dropped = 1 then 'named by a fact row and dropped by a rule'
         when derived > 0 and quarantined = 1 then 'part of a derived fact row and in quarantine'
-        when facts + quarantined + dropped = 0 and not (given = 1 and derived = 1) then 'neither named by a fact row, nor in quarantine, nor dropped by a rule'
+        when facts + quarantined + dropped = 0 and not (given = 1 and derived = 1)
+            then 'neither named by a fact row, nor in quarantine, nor dropped by a rule'
     end
 """
 
@@ -123,7 +124,8 @@ def _classified(connection: Connection, schema: str, keys: list[int]) -> list[tu
     query = sql.SQL(
         "with seen as ({seen}),"
         " rows as (select release_key, snapshot_key, source_row, sum(raw) as raw, sum(facts) as facts, sum(derived) as derived,"
-        "  max(quarantined) as quarantined, max(dropped) as dropped, max(given) as given from seen group by release_key, snapshot_key, source_row),"
+        "  max(quarantined) as quarantined, max(dropped) as dropped, max(given) as given"
+        "  from seen group by release_key, snapshot_key, source_row),"
         " judged as (select *, {fault} as fault from rows)"
         " select release_key, fault, (array_agg(source_row order by source_row) filter (where fault is not null))[1:{named}], count(*),"
         "  sum(raw)::bigint, sum(case when facts = 0 and given = 1 then derived else facts end)::bigint, sum(quarantined)::bigint,"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from extractors.source import load_source, source_codes
 from tests.conftest import NO_NETWORK, new_profile
 from tests.servers import remove_server
 from warehouse.locks import hold
@@ -16,6 +19,7 @@ from warehouse.profile import ROOT
 
 # brings up the loopback of a fresh network namespace, which has no other interface and no route
 LOOPBACK_UP = "import fcntl, socket, struct; fcntl.ioctl(socket.socket(), 0x8914, struct.pack('16sh', b'lo', 1))  # SIOCSIFFLAGS, IFF_UP"
+DECLARED = sorted(f"{code}.{name}" for code in source_codes() for name in load_source(code).datasets)
 BALANCE = (
     "select concat_ws(' ', period_label, arrivals_persons, departures_persons, balance_persons, round(arrivals_per_10000, 1),"
     " round(departures_per_10000, 1), round(balance_per_10000, 1)) from bi.migration_balance_all"
@@ -80,10 +84,20 @@ def test_make_run_publishes_offline_and_a_second_run_finds_nothing_new(tmp_path:
     assert "make run LIVE=1" in first
 
     assert "readers go on seeing publication 1; nothing was rebuilt or republished" in second
-    assert second.count("skipped:") == first.count("releases landed"), "every dataset is skipped"
-    assert "rejected bns.internal_matrix, slice 2022" in first
+    assert re.findall(r"^[a-z]+\.[a-z_]+  \w+", first, re.MULTILINE) == [
+        f"{name}  {'rejected' if name == 'bns.internal_matrix' else 'taken'}" for name in DECLARED
+    ]
+    assert re.findall(r"^[a-z]+\.[a-z_]+  \w+", second, re.MULTILINE) == [
+        f"{name}  {'rejected' if name == 'bns.internal_matrix' else 'skipped'}" for name in DECLARED
+    ]
+    assert "rejected slice 2022" in first
     assert "has the sign opposite to the by-region table" in first, "the table that the matrix is compared with is judged before it"
-    assert "rejected" not in second, "what was rejected is known"
+    assert "1 release stands rejected" in second, "its delivery is known, and it is no better for that"
+    assert first.splitlines()[-1] == "Published (exit code 0): readers now see publication 1."
+    assert second.splitlines()[-1].startswith("Nothing new (exit code 0): ")
+    told = json.loads((tmp_path / "sample" / "run.json").read_text())
+    assert (told["outcome"], told["exit_code"], told["sentence"]) == ("nothing new", 0, second.splitlines()[-1])
+    assert sorted(told["datasets"]) == DECLARED
 
     # bns.md section 8: 17,425 - 24,147 = -6,722; mean population (19,503,159 + 19,766,807) / 2 = 19,634,983
     assert "2022 17425 24147 -6722 8.9 12.3 -3.4" in asked
@@ -106,4 +120,6 @@ def test_the_second_of_two_runs_at_once_says_who_holds_the_lock_and_leaves(tmp_p
             [sys.executable, "pipeline.py", "run"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
         )
     assert done.returncode == 1
-    assert f"run sample is locked by: koshi run sample pid {os.getpid()}" in " ".join(done.stdout.split())
+    first, last = done.stdout.splitlines()
+    assert first.startswith(f"run sample is locked by: koshi run sample pid {os.getpid()}")
+    assert last.startswith("Broken (exit code 1): run sample is locked by")

@@ -63,7 +63,7 @@ def taken_up(request: pytest.FixtureRequest, template: str, tmp_path_factory: py
         _copy_of_bundled(copy)
     profile = new_profile(copy)
     expected = json.loads((folder / "state.json").read_text("utf-8"))
-    entries = catch_up(profile)
+    entries = catch_up(profile).entries
     return TakenUp(profile, expected, entries, _ledger(profile), _raw(profile, expected), _readers(profile, expected))
 
 

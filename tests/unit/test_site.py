@@ -139,6 +139,15 @@ def test_data_is_text_and_never_markup() -> None:
     assert "&lt;script&gt;alert(1)" in html
 
 
+def test_findings_on_the_page_have_no_zeros_at_the_end_of_numbers() -> None:
+    row = {"state": "held", "source": "bns", "dataset": "population", "slice": "2024", "edition": "2024", "release": "0",
+           "severity": "critical", "gate": "gate 2", "subject": "any", "expectation": "any", "outcome": "hold"}  # fmt: skip
+    found = Published(not_published=[row | {"reason": "found 17216.000000"}], failed=[row | {"observed": "found 0.500000"}])
+    found.dimensions = [{"dimension": "accuracy", "gate": "gate 2", "checks": 1, "passed": 0, "critical": 1, "warnings": 0}]
+    html = site.render(found, Profile("sample", "", "", Path("unused"), "unused"))
+    assert "found 17216<" in html and "found 0.5<" in html
+
+
 def test_figures_are_set_for_readers() -> None:
     shown = {Decimal("2292055.000000"): "2,292,055", Decimal("0.0"): "0", Decimal("-6.70"): "-6.7", 1200: "1,200"}
     assert {value: pages.figure(value) for value in shown} == shown

@@ -1,0 +1,123 @@
+"""Whether the code knows a dataset everywhere, asked before anything is fetched: nothing lands that could not be judged."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from expectations.check import Suite
+from extractors.source import load_source
+from warehouse.connection import connect
+from warehouse.profile import ROOT, Profile
+from warehouse.wording import counted
+
+# what a source's module must have to be one
+MODULES = {
+    "client": "fetch(source, dataset, transport) -> list[Snapshot], which asks the agency",
+    "parse": "parse(dataset, bodies) -> Parsed, which reads its answers",
+}
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A place that does not know the dataset: the file, and what to write there."""
+
+    file: str
+    write: str
+
+
+class MissingPlaceError(RuntimeError):
+    """The code does not know a dataset everywhere that it must; the message names each place and what to write there."""
+
+    def __init__(self, source: str, dataset: str, missing: list[Missing]) -> None:
+        self.source, self.dataset, self.missing = source, dataset, missing
+        self.found = f"the code does not know the dataset in {counted(len(missing), 'place')}"
+        self.advice = "; ".join(f"{place.file}: {place.write}" for place in missing)
+        super().__init__(f"{source}.{dataset}: {self.found}. {self.advice}")
+
+
+def check(profile: Profile, source: str, dataset: str, root: Path = ROOT) -> None:
+    """Raises `MissingPlaceError` with every place under `root`, and every table of the profile's database, that the dataset lacks."""
+    if missing := [
+        *_modules(source, root),
+        *_raw(profile, source, dataset, root),
+        *_suite(source, dataset, root),
+        *_cube(source, dataset, root),
+    ]:
+        raise MissingPlaceError(source, dataset, missing)
+
+
+def suite_of(source: str, dataset: str, schema: str) -> Suite:
+    """The suite of gate 1 for a dataset; `schema` holds the staging views. Raises `MissingPlaceError` if there is none."""
+    try:
+        module = importlib.import_module(f"expectations.suites.{source}")
+    except ModuleNotFoundError as error:
+        if error.name != f"expectations.suites.{source}":
+            raise
+        raise MissingPlaceError(source, dataset, [_no_suite(source, dataset)]) from None
+    try:
+        suite: Suite = module.gate1(dataset, schema)
+    except KeyError as error:
+        if error.args != (dataset,):
+            raise
+        raise MissingPlaceError(source, dataset, [_no_suite(source, dataset)]) from None
+    return suite
+
+
+def _no_suite(source: str, dataset: str) -> Missing:
+    return Missing(
+        f"expectations/suites/{source}.py", f"gate1({dataset!r}, schema) -> Suite: the checks of the dataset and its staging view"
+    )
+
+
+def _modules(source: str, root: Path) -> Iterator[Missing]:
+    for name, what in MODULES.items():
+        file = f"extractors/{source}/{name}.py"
+        if not (root / file).is_file():
+            yield Missing(file, what)
+
+
+def _raw(profile: Profile, source: str, dataset: str, root: Path) -> Iterator[Missing]:
+    shape = load_source(source).dataset(dataset).shape
+    with connect(profile) as connection:
+        found = connection.execute("select to_regclass(format('raw.%%I', %s::text))", [shape]).fetchone()
+    if found == (None,):
+        columns = "_release_key, _snapshot_key, _row and the columns of the parser, all text"
+        yield Missing("warehouse/migrations/versions/", f"a migration that makes the table raw.{shape} with {columns}")
+    if f"name: {shape}" not in (root / "dbt/staging/_sources.yml").read_text("utf-8"):
+        yield Missing("dbt/staging/_sources.yml", f"the table {shape} of raw")
+
+
+def _suite(source: str, dataset: str, root: Path) -> Iterator[Missing]:
+    if not (root / f"expectations/suites/{source}.py").is_file():
+        yield _no_suite(source, dataset)
+        return
+    try:
+        view = suite_of(source, dataset, "staging").view
+    except MissingPlaceError as error:
+        yield from error.missing
+        return
+    yield from _staging(source, view, root)
+
+
+def _staging(source: str, view: str, root: Path) -> Iterator[Missing]:
+    """The staging view, the facts that read it, and the list of periods: without them facts have keys that lead nowhere."""
+    if not (root / f"dbt/staging/{source}/{view}.sql").is_file():
+        yield Missing(f"dbt/staging/{source}/{view}.sql", "the typed view of the raw table that the suite looks at")
+    facts = sorted((root / "dbt/core").glob("fct_*.sql"))
+    if not any(f"'{view}'" in fact.read_text("utf-8") for fact in facts):
+        yield Missing("dbt/core/fct_….sql", f"a line that reads {view}, in the fact that it feeds")
+    if f"'{view}'" not in (root / "dbt/core/int_period__list.sql").read_text("utf-8"):
+        yield Missing(
+            "dbt/core/int_period__list.sql", f"{view} in the list of views: else its periods are unknown and gate 2 refuses its facts"
+        )
+
+
+def _cube(source: str, dataset: str, root: Path) -> Iterator[Missing]:
+    with (root / "dbt/seeds/cube.csv").open(encoding="utf-8", newline="") as file:
+        known = {(row["source_code"], row["dataset"]) for row in csv.DictReader(file)}
+    if (source, dataset) not in known:
+        yield Missing("dbt/seeds/cube.csv", f"a row for each table of {source}.{dataset}: else its facts have no cube")

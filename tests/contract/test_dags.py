@@ -1,0 +1,58 @@
+"""What Airflow does with the DAG of a source where one dataset waits for another: the real DAG, whose tasks end as they are told."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reporting import airflow_home
+from warehouse.profile import ROOT, Profile
+
+RUN = """
+import json, sys
+from types import SimpleNamespace
+from airflow.dag_processing.dagbag import DagBag
+from airflow.utils.db import upgradedb
+from expectations import intake
+from extractors import replay
+
+def end(name):
+    if told.get(name) == "failed":
+        raise RuntimeError(name)
+    return SimpleNamespace(accepted=[1] if told.get(name) != "skipped" else [], dataset=name, became="skipped", happened="as told")
+
+intake.take_in = lambda profile, source, dataset: end(dataset)
+replay.catch_up = lambda profile: len(end("catch_up").accepted)
+upgradedb()
+bag = DagBag(sys.argv[1])
+assert not bag.import_errors, bag.import_errors
+for told in json.loads(sys.argv[2]):
+    run = bag.dags["extract_bns"].test()
+    states = {(t.rendered_map_index or t.task_id): str(t.state) for t in run.get_task_instances()}
+    print("STATES", json.dumps(states | {"run": str(run.state)}), flush=True)
+"""
+# what the tasks of some datasets are told, how the one that waits ends, and the run of the DAG
+CASES: tuple[tuple[dict[str, str], str, str], ...] = (
+    ({}, "success", "success"),
+    # nothing new is no reason not to look at what waits
+    ({"internal_by_region": "skipped"}, "success", "success"),
+    # it looks for itself and ends as skipped, waiting for the other; the run of the DAG has failed all the same
+    ({"internal_by_region": "failed", "internal_matrix": "skipped"}, "skipped", "failed"),
+    ({"catch_up": "failed"}, "never", "failed"),
+)
+
+
+@pytest.mark.slow
+def test_what_waits_for_another_is_tried_for_itself(tmp_path: Path) -> None:
+    settings = airflow_home.settings(Profile("sample", "", "", tmp_path, "unused"))
+    command = [sys.executable, "-c", RUN, str(ROOT / "dags"), json.dumps([told for told, _, _ in CASES])]
+    done = subprocess.run(command, cwd=ROOT, env=dict(os.environ) | settings, capture_output=True, text=True, timeout=800, check=False)
+    ended = [json.loads(line.removeprefix("STATES ")) for line in done.stdout.splitlines() if line.startswith("STATES ")]
+    assert len(ended) == len(CASES), done.stdout + done.stderr
+    found = [(states.get("internal_matrix", "never"), states["run"]) for states in ended]
+    assert found == [(waiting, run) for _, waiting, run in CASES]
