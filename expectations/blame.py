@@ -80,7 +80,7 @@ class Blame:
                 verdicts.append(self._verdict(failure, suspects))
             elif suspects:
                 doubtful.append((failure, suspects))
-            elif failure.count:
+            else:
                 aside.append(failure)
         for failure, suspects in [] if verdicts else doubtful:
             guilty = self._try_out(failure, suspects, left_out, {other.name for other in aside})
@@ -119,7 +119,7 @@ class Blame:
     def _try_out(self, failure: Failure, suspects: frozenset[int], left_out: frozenset[int], aside: set[str]) -> frozenset[int]:
         """The fewest suspects without which the check fails no more than it does without all of them; none if they change nothing."""
         floor = 0 if self.readers.rule_holds(failure) else self._count(failure, left_out | suspects)
-        if floor >= max(failure.count, 1):
+        if floor >= failure.weight:
             return frozenset()
         found: list[tuple[int, int, frozenset[int]]] = []
         for position, keys in enumerate(self._by_dataset(suspects)):
@@ -178,8 +178,8 @@ def _without(left_out: frozenset[int], verdicts: list[Verdict]) -> frozenset[int
 
 
 def _count(judgement: Judgement, failure: Failure) -> int:
-    """How many rows of the check fail; more than it has rows where the candidate could not be built and so not be asked."""
-    same = [other.count for other in judgement.failures if other.name == failure.name]
+    """How many rows of the check fail; more than before where the candidate could not be built and so not be asked."""
+    same = [other.weight for other in judgement.failures if other.name == failure.name]
     if same or failure.is_build or judgement.is_built:
         return sum(same)
-    return failure.count + 1
+    return failure.weight + 1

@@ -38,6 +38,11 @@ class Failure:
     count: int = 1
     is_build: bool = False
 
+    @property
+    def weight(self) -> int:
+        """All its failing rows, those that wait for a figure among them: what a trial is compared by."""
+        return self.count + sum(row.waits_for is not None for row in self.rows)
+
 
 @dataclass(frozen=True)
 class Judgement:

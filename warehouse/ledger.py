@@ -175,10 +175,11 @@ def _held(connection: Connection, entry: Entry) -> None:
     body = entry.body
     earlier = [{"release": key, "reason": body["reason"]} for key in body["releases"]]
     for verdict in body.get("verdicts", earlier):
+        datasets = Jsonb(verdict["datasets"]) if "datasets" in verdict else None
         connection.execute(
             "update meta.release set state = 'held', reason = %s, held_in_candidate = %s, held_with = %s, held_datasets = %s"
             " where release_key = %s",
-            [verdict["reason"], body["publication_key"], verdict.get("held_with"), verdict.get("datasets"), verdict["release"]],
+            [verdict["reason"], body["publication_key"], verdict.get("held_with"), datasets, verdict["release"]],
         )
     _results(connection, entry)
 

@@ -8,6 +8,7 @@ from expectations.judgement import Row
 from expectations.settle import settle
 from tests.state import read
 from tests.worlds import World, below, equal
+from warehouse.connection import connect
 from warehouse.keys import hex_key
 from warehouse.profile import Profile
 from warehouse.publication import PublicationError, decide, prune, roll_back, status
@@ -158,6 +159,24 @@ def test_a_figure_that_waits_for_a_sibling_is_no_failure_of_what_readers_see(wor
     assert _seen(world)["c"] == 2
 
 
+def test_who_takes_a_figure_away_that_another_rests_on_is_held_and_who_comes_after_is_not(world: World) -> None:
+    world.rule("c rests on a", lambda v, k: [Row(frozenset({k["c/all"]}), waits_for="s.a")] if v["a/all"] < v["c/all"] else [])
+    gone = world.deliver("a", "2", 2)
+    world.deliver("c", "2", 2)
+    settle(world.profile, world)
+    taker = world.deliver("a", "3", 1)
+    assert settle(world.profile, world).held == [taker]
+    assert _seen(world) == {"a": 2, "b": 1, "c": 2}
+    # a person takes it away: that stops nothing, and the next release of the dataset is not to blame for it
+    decide(world.profile, "withdraw", "a test", "a misprint", gone)
+    assert settle(world.profile, world).outcome == "published"
+    assert _seen(world) == {"a": 1, "b": 1, "c": 2}
+    world.deliver("a", "4", 0)
+    end = settle(world.profile, world)
+    assert (end.outcome, end.held, end.waiting) == ("published", [], [])
+    assert _seen(world) == {"a": 0, "b": 1, "c": 2}
+
+
 def test_what_was_shown_once_is_never_held(world: World) -> None:
     world.deliver("a", "2", 2)
     world.deliver("b", "2", 2)
@@ -186,19 +205,14 @@ def test_a_publication_that_does_not_stand_says_what_it_needs_and_is_listed(worl
     world.deliver("a", "2", 2)
     settle(world.profile, world)
     first = status(world.profile)["kept"][0][1]
-    read_as_admin = f"drop schema pub_{hex_key(first)} cascade"
-    from warehouse.connection import connect
-
     with connect(world.profile) as connection:
-        connection.execute(read_as_admin)
+        connection.execute(f"drop schema pub_{hex_key(first)} cascade")
     with pytest.raises(PublicationError, match="publication 1 cannot be rebuilt here: it was made by the code"):
         roll_back(world.profile, first, "a test", "to look again")
     assert "publication 1 cannot be rebuilt here" in status(world.profile)["not_rebuildable"][0]
 
 
 def test_a_core_that_a_kept_publication_reads_is_not_dropped_whatever_the_ledger_remembers(world: World) -> None:
-    from warehouse.connection import connect
-
     schema = f"pub_{hex_key(status(world.profile)['current'][0])}"
     with connect(world.profile, "koshi_transformer") as connection:
         connection.execute("create schema core_aaaaaaaaaaaa")

@@ -6,7 +6,7 @@ revision = "0006"
 down_revision = "0005"
 
 BLAME = """
-alter table meta.release add column held_with bigint, add column held_datasets text[];
+alter table meta.release add column held_with bigint, add column held_datasets jsonb;
 comment on column meta.release.held_in_candidate is
 'Publication key of the candidate for which gate 2 held the release; null: a person did.';
 comment on column meta.release.held_with is
