@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from expectations.gate1 import Verdict, judge
+from extractors.caught_up import caught_up
 from extractors.delivery import deliver
 from extractors.landing import Landed
 from warehouse.locks import hold
@@ -31,12 +32,16 @@ class Intake:
 
 
 def take_in(profile: Profile, source: str, dataset: str) -> Intake:
-    """Fetches, lands and judges the dataset. Raises `LockedError` if somebody else is at it, and what `deliver` and `judge` raise."""
+    """Fetches, lands and judges the dataset; waits for somebody else who is at it. Raises what `deliver` and `judge` raise."""
     intake = Intake(f"{source}.{dataset}")
-    with hold(profile, f"dataset {source}.{dataset}"):
-        # what an earlier run landed and could not judge any more
-        intake.verdicts += judge(profile, source, dataset)
-        for landed in deliver(profile, source, dataset):
-            intake.deliveries.append(landed)
-            intake.verdicts += judge(profile, source, dataset)
+    with hold(profile, f"dataset {source}.{dataset}", wait=True):
+        caught_up(profile, lambda: _take_in(profile, source, dataset, intake))
     return intake
+
+
+def _take_in(profile: Profile, source: str, dataset: str, intake: Intake) -> None:
+    # what an earlier run landed and could not judge any more
+    intake.verdicts += judge(profile, source, dataset)
+    for landed in deliver(profile, source, dataset):
+        intake.deliveries.append(landed)
+        intake.verdicts += judge(profile, source, dataset)

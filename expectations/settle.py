@@ -7,13 +7,14 @@ from typing import Any, Literal
 
 from expectations import gate2
 from expectations.gate2 import Judgement
+from extractors.caught_up import caught_up
 from warehouse import ledger
 from warehouse.build import build
 from warehouse.candidate import Candidate, current_publication, form, new_releases, without
 from warehouse.connection import connect
 from warehouse.fingerprint import code_fingerprint
 from warehouse.journal import Journal
-from warehouse.locks import hold
+from warehouse.locks import BUILD, hold
 from warehouse.profile import Profile
 from warehouse.publication import publish
 from warehouse.steps import step
@@ -35,20 +36,24 @@ class Settled:
 
 def settle(profile: Profile) -> Settled:
     """Publishes what may be published. One at a time: a second caller waits and then finds nothing new."""
-    with hold(profile, "build and publish", wait=True):
-        with step("candidate"), connect(profile, "koshi_loader") as connection:
-            if reason := ledger.pinned(connection):
-                return Settled("pinned", reasons=[reason])
-            candidate, current = form(connection), current_publication(connection)
-        if not candidate.releases:
-            return Settled("empty", reasons=["no release was accepted"])
-        if current and candidate.key == current[0]:
-            return Settled("nothing new", number=current[1])
-        settled = Settled("published")
-        chosen = _choose(profile, candidate, settled)
-        if chosen:
-            settled.number = publish(profile, *chosen)
-        return settled
+    with hold(profile, BUILD, wait=True):
+        return caught_up(profile, lambda: _settle(profile))
+
+
+def _settle(profile: Profile) -> Settled:
+    with step("candidate"), connect(profile, "koshi_loader") as connection:
+        if reason := ledger.pinned(connection):
+            return Settled("pinned", reasons=[reason])
+        candidate, current = form(connection), current_publication(connection)
+    if not candidate.releases:
+        return Settled("empty", reasons=["no release was accepted"])
+    if current and candidate.key == current[0]:
+        return Settled("nothing new", number=current[1])
+    settled = Settled("published")
+    chosen = _choose(profile, candidate, settled)
+    if chosen:
+        settled.number = publish(profile, *chosen)
+    return settled
 
 
 def _choose(profile: Profile, candidate: Candidate, settled: Settled) -> tuple[Candidate, list[dict[str, Any]]] | None:

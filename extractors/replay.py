@@ -16,7 +16,7 @@ from warehouse.candidate import Candidate
 from warehouse.connection import connect
 from warehouse.fingerprint import code_fingerprint
 from warehouse.journal import Entry, Journal
-from warehouse.locks import hold
+from warehouse.locks import BUILD, JOURNAL, hold
 from warehouse.profile import Profile
 from warehouse.publication import KEEP, prune, show
 from warehouse.steps import step
@@ -28,8 +28,20 @@ def catch_up(profile: Profile, progress: Callable[[Entry], None] = lambda entry:
     Releases are parsed anew from the archive; a publication that is still kept is built anew if its code is this code,
     otherwise only the ledger remembers it and the next run publishes under the new code.
     """
+    with step("catch_up"):
+        return _apply_missing(profile, progress) if _is_behind(profile) else 0
+
+
+def _is_behind(profile: Profile) -> bool:
+    """Whether the database lacks entries, asked while nobody is between his entry and his commit."""
+    with hold(profile, JOURNAL, wait=True), connect(profile, "koshi_loader") as connection:
+        return Journal(profile.journal).head() > ledger.last_applied(connection)
+
+
+def _apply_missing(profile: Profile, progress: Callable[[Entry], None]) -> int:
+    """Applies what is missing while nobody else builds or writes: a kept publication is built anew in the schema that all builds share."""
     journal = Journal(profile.journal)
-    with step("catch_up"), hold(profile, "catch up", wait=True):
+    with hold(profile, BUILD, wait=True), hold(profile, JOURNAL, wait=True):
         with connect(profile, "koshi_loader") as connection:
             missing = journal.entries(after=ledger.last_applied(connection))
         kept = {entry.sequence for entry in [entry for entry in missing if entry.kind == "published"][-KEEP:]}

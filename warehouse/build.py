@@ -14,7 +14,7 @@ from psycopg import sql
 from warehouse.candidate import Candidate
 from warehouse.connection import Connection, connect, parameters
 from warehouse.fingerprint import core_schema
-from warehouse.locks import hold
+from warehouse.locks import DBT, hold
 from warehouse.profile import ROOT, Profile
 from warehouse.steps import step
 
@@ -46,7 +46,10 @@ def prepare(profile: Profile) -> str:
     with connect(profile) as connection:
         if _comment(connection, schema) == PREPARED:
             return schema
-    with step("build.prepare"), hold(profile, "build core", wait=True):
+    with step("build.prepare"), hold(profile, DBT, wait=True):
+        with connect(profile) as connection:
+            if _comment(connection, schema) == PREPARED:  # by another process, which may look through these views by now
+                return schema
         tests = _dbt(profile, ["path:seeds", "path:staging"])
         if failed := [f"{test.name}: {test.message}" for test in tests if not test.success]:
             raise BuildError(f"dbt: the seeds fail their tests: {'; '.join(failed)}")
@@ -71,14 +74,14 @@ def build(profile: Profile, candidate: Candidate) -> list[TestResult]:
         with connection.cursor().copy("copy meta.candidate_release (release_key, is_current) from stdin") as copy:
             for release in candidate.releases:
                 copy.write_row(release)
-    with step("build.core"), hold(profile, "build core", wait=True):
+    with step("build.core"), hold(profile, DBT, wait=True):
         _dbt(profile, ["path:core"])
         with connect(profile, "koshi_transformer") as connection:
             _analyze(connection, core_schema())
     with connect(profile, "koshi_transformer") as connection:
         connection.execute("drop schema if exists candidate cascade")
         connection.execute("create schema candidate")
-    with step("build.publication"):
+    with step("build.publication"), hold(profile, DBT, wait=True):  # every dbt keeps its parse of the project in one folder
         tests = _dbt(profile, ["path:dimensions", "path:facts", "path:marts"])
     with connect(profile, "koshi_transformer") as connection:
         name = sql.Identifier(candidate.schema)

@@ -11,21 +11,26 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from warehouse.connection import Connection
-from warehouse.journal import Entry, Journal, JournalError, now
+from warehouse.journal import Entry, Journal, JournalError, OvertakenError, now
 from warehouse.keys import content_key
+from warehouse.locks import JOURNAL, until_commit
 
 ACCEPTED_STATES = ("accepted", "held", "published", "superseded")
+# what a person decided of a release stands until a person decides otherwise: no gate and no publication changes it
+DECIDED = "(state = 'withdrawn' or (state = 'held' and held_in_candidate is null))"
 
 
 def record(connection: Connection, journal: Journal, kind: str, body: dict[str, Any]) -> Entry:
     """Applies a change inside the caller's transaction and writes the journal's entry; the caller commits.
 
-    Raises `JournalError` if the journal is ahead of this database: another process died between its entry and its commit.
+    Raises `OvertakenError` if the journal is ahead of this database: another process died between its entry and its commit.
     """
-    connection.execute("select pg_advisory_xact_lock(%s)", [content_key("lock", "journal")])
+    until_commit(connection, JOURNAL)
     head, mirrored = journal.head(), last_applied(connection)
-    if head != mirrored:
-        raise JournalError(f"the journal stands at {head}, this database at {mirrored}: run again, the entries are applied first")
+    if head > mirrored:
+        raise OvertakenError(f"the journal stands at {head}, this database at {mirrored}: run again, the entries are applied first")
+    if head < mirrored:
+        raise JournalError(f"the journal ends at {head}, but this database has applied {mirrored} entries: restore the journal")
     entry = Entry(head + 1, kind, now(), body)
     apply(connection, entry)
     journal.append(entry)
@@ -83,7 +88,8 @@ def _judged(connection: Connection, entry: Entry) -> None:
     """Gate 1 has spoken of releases: accepted or rejected, with what it quarantined and every result."""
     for verdict in entry.body["releases"]:
         connection.execute(
-            "update meta.release set state = %s, reason = %s, rows_quarantined = %s, code_fingerprint = %s where release_key = %s",
+            "update meta.release set state = %s, reason = %s, rows_quarantined = %s, code_fingerprint = %s where release_key = %s"
+            f" and not {DECIDED}",
             [verdict["state"], verdict["reason"], len(verdict["quarantined"]), entry.body["code_fingerprint"], verdict["release_key"]],
         )
         connection.execute("delete from quality.quarantine where release_key = %s", [verdict["release_key"]])
@@ -107,7 +113,7 @@ def _results(connection: Connection, entry: Entry) -> None:
 def _held(connection: Connection, entry: Entry) -> None:
     for key in entry.body["releases"]:
         connection.execute(
-            "update meta.release set state = 'held', reason = %s, held_in_candidate = %s where release_key = %s",
+            f"update meta.release set state = 'held', reason = %s, held_in_candidate = %s where release_key = %s and not {DECIDED}",
             [entry.body["reason"], entry.body["publication_key"], key],
         )
     _results(connection, entry)
@@ -157,7 +163,7 @@ def _show_states(connection: Connection, publication_key: int) -> None:
     connection.execute(
         "update meta.release as r set state = case when p.is_current then 'published' else 'superseded' end,"
         " reason = null, held_in_candidate = null"
-        " from meta.publication_release as p where p.publication_key = %s and p.release_key = r.release_key",
+        f" from meta.publication_release as p where p.publication_key = %s and p.release_key = r.release_key and not {DECIDED}",
         [publication_key],
     )
 
