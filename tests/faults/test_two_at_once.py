@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Literal
@@ -62,7 +63,7 @@ class _Meanwhile:
         self.others.append(self.pool.submit(deed))
         return self.others[-1]
 
-    def at(self, place: str, deed: Callable[[], object], until: Literal["it ends", "it waits", "it has begun"] = "it ends") -> None:
+    def at(self, place: str, deed: Callable[[], object], until: Literal["it ends", "it waits"] = "it ends") -> None:
         """Begins the deed when this thread comes to the step for the first time, and stays there until it ends or waits for a lock."""
 
         def listener(name: str) -> None:
@@ -72,7 +73,7 @@ class _Meanwhile:
             other.add_done_callback(lambda _: self.waits.set())
             if until == "it ends":
                 other.result(PATIENCE)
-            if until == "it waits":
+            else:
                 assert self.waits.wait(PATIENCE)
 
         self.listen(listener)
@@ -165,7 +166,15 @@ def test_nobody_can_roll_back_to_a_publication_that_is_being_dropped(
     monkeypatch.setattr(publication, "KEEP", 1)
     _revised(settled)
     first = _kept(settled, 1)
-    meanwhile.at("publish.journal", lambda: roll_back(settled, first, "a test", "too late"), until="it has begun")
+
+    def roll_back_too_late(name: str) -> None:
+        if name == "publish.journal":
+            meanwhile.begin(lambda: roll_back(settled, first, "a test", "too late"))
+            blocked = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+            while not read(settled, blocked) and not meanwhile.others[0].done():
+                time.sleep(0.02)
+
+    meanwhile.listen(roll_back_too_late)
     assert settle(settled).outcome == "published"
     with pytest.raises(PublicationError, match="is not kept"):
         meanwhile.result()
