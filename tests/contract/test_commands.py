@@ -126,7 +126,7 @@ def test_what_a_person_writes_reaches_the_ledger_as_it_was_written(settled: Prof
     assert "readers see publication 1" in done.stdout
     done = _make("unpin", PERSON="Ó'Neil", REASON=HOSTILE, **environment)
     assert done.returncode == 0, done.stdout + done.stderr
-    ((release,),) = read(settled, "select to_hex(release_key) from meta.release where dataset = 'population' and slice = '2021-01-01'")
+    ((release,),) = read(settled, "select to_hex(release_key) from meta.release where dataset = 'external_arrivals'")
     done = _make("decide", "KIND=withdraw", f"RELEASE={str(release).zfill(16)}", "PERSON=a b", f"REASON={HOSTILE}", **environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert read(settled, "select kind, person, reason from meta.decision order by sequence") == [
