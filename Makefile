@@ -15,7 +15,12 @@ export KOSHI_PROFILE := live
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test lint unit bench serve init url psql status stop clean replay lock
+.PHONY: help setup setup-dev run test lint unit bench serve report init url psql status rollback unpin decide stop clean replay lock
+
+# what a person writes goes through the environment as it is: neither make nor a shell reads a quote, a dollar or a blank in it
+ASKED := SQL NUMBER RELEASE KIND PERSON REASON
+$(foreach name,$(ASKED),$(eval override $(name) := $$(value $(name))))
+export $(ASKED)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +57,9 @@ lint: setup-dev
 unit: setup-dev
 	$(PY) -m pytest
 
+report: setup ## write the reports anew and say where they lie
+	@$(PY) pipeline.py report
+
 serve: setup ## show the reports and Airflow on loopback until Ctrl-C
 	@$(PY) pipeline.py serve
 
@@ -62,10 +70,19 @@ url: setup ## print the libpq URL for the read-only BI role
 	@$(PY) pipeline.py url
 
 psql: setup ## ask the warehouse: make psql SQL="select ..."
-	@$(PY) pipeline.py psql "$(SQL)"
+	@$(PY) pipeline.py psql
 
 status: setup ## say what runs and what readers see
 	@$(PY) pipeline.py status
+
+rollback: setup ## point readers at a kept publication: make rollback NUMBER=1 PERSON="..." REASON="..."
+	@$(PY) pipeline.py rollback
+
+unpin: setup ## let the next run publish again: make unpin PERSON="..." REASON="..."
+	@$(PY) pipeline.py unpin
+
+decide: setup ## accept, hold or withdraw a release: make decide KIND=withdraw RELEASE=... PERSON="..." REASON="..."
+	@$(PY) pipeline.py decide
 
 replay: setup ## make the warehouse from archive and journal
 	@$(PY) pipeline.py replay

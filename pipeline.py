@@ -90,6 +90,7 @@ def _airflow_environment(profile: Profile) -> None:
     """Airflow in a folder of the profile: no examples, no network, loopback only. Set before the first airflow import."""
     for key, value in airflow_home.settings(profile).items():
         os.environ.setdefault(key, value)
+    os.environ.update(airflow_home.records_of_a_run(profile))
 
 
 def _drive(profile: Profile, console: Console, log_file: Path) -> dict[str, str]:
@@ -175,7 +176,7 @@ def url() -> None:
 
 
 @app.command()
-def psql(statement: Annotated[str, typer.Argument(help="SQL; without it an interactive session.")] = "") -> None:
+def psql(statement: Annotated[str, typer.Argument(envvar="SQL", help="SQL; without it an interactive session.")] = "") -> None:
     """Asks the warehouse as the read-only BI role, with the psql of the embedded server or the one on PATH."""
     profile = load()
     with _told(Console(stderr=True)):
@@ -184,8 +185,10 @@ def psql(statement: Annotated[str, typer.Argument(help="SQL; without it an inter
         program = f"{mine.bin}/psql" if mine and Path(f"{mine.bin}/psql").exists() else shutil.which("psql")
         if not program:
             raise ValueError("no psql found: use any PostgreSQL client with `make -s url`")
-        command = [program, database.reader_url(profile), *(["-c", statement] if statement else [])]
-    raise typer.Exit(subprocess.run(command, check=False).returncode)
+        # by the environment: an argument list, and a password in it, can be read by every user of the machine
+        reader = database.reader_environment(profile)
+    command = [program, *(["-c", statement] if statement else [])]
+    raise typer.Exit(subprocess.run(command, env=os.environ | reader, check=False).returncode)
 
 
 @app.command()
@@ -238,38 +241,50 @@ def replay() -> None:
         say(console, line)
 
 
-PERSON = Annotated[str, typer.Option(help="Who decides; goes into the ledger.")]
-REASON = Annotated[str, typer.Option(help="Why; goes into the ledger.")]
+# the variables are what `make rollback NUMBER=1 …` hands over: no shell reads what a person writes
+PERSON = Annotated[str, typer.Option(envvar="PERSON", help="Who decides; goes into the ledger.")]
+REASON = Annotated[str, typer.Option(envvar="REASON", help="Why; goes into the ledger.")]
+NUMBER = Annotated[int, typer.Argument(envvar="NUMBER", help="Of a kept publication; `make status` lists them.")]
+KIND = Annotated[str, typer.Argument(envvar="KIND", help="accept, hold or withdraw.")]
+RELEASE = Annotated[str, typer.Argument(envvar="RELEASE", help="The 16 hexadecimal digits of a release.")]
 
 
 @app.command()
-def rollback(number: int, person: PERSON, reason: REASON) -> None:
+def rollback(number: NUMBER, person: PERSON, reason: REASON) -> None:
     """Points readers at a kept publication and pins it until it is unpinned."""
+    from extractors.caught_up import caught_up
+
     profile = load()
     with _told(Console()):
         kept = {row[0]: row[1] for row in publication.status(profile)["kept"]}
         if number not in kept:
             raise ValueError(f"publication {number} is not kept; kept are {sorted(kept)}")
-        publication.roll_back(profile, kept[number], person, reason)
+        caught_up(profile, lambda: publication.roll_back(profile, kept[number], person, reason))
     print(f"readers see publication {number}, pinned until `make unpin`")
 
 
 @app.command()
 def unpin(person: PERSON, reason: REASON) -> None:
     """Lets the next run publish again."""
+    from extractors.caught_up import caught_up
+
+    profile = load()
     with _told(Console()):
-        publication.decide(load(), "unpin", person, reason)
+        caught_up(profile, lambda: publication.decide(profile, "unpin", person, reason))
     print("unpinned; the next run publishes what is accepted")
 
 
 @app.command()
-def decide(kind: str, release: str, person: PERSON, reason: REASON) -> None:
+def decide(kind: KIND, release: RELEASE, person: PERSON, reason: REASON) -> None:
     """Records a decision on a release (16 hexadecimal digits): accept, hold or withdraw. The next run acts on it."""
+    from extractors.caught_up import caught_up
+
+    profile = load()
     with _told(Console()):
         if kind not in ("accept", "hold", "withdraw"):
             raise ValueError(f"unknown decision {kind!r}: expected accept, hold or withdraw")
         key = int.from_bytes(bytes.fromhex(release), "big", signed=True)
-        publication.decide(load(), kind, person, reason, key)
+        caught_up(profile, lambda: publication.decide(profile, kind, person, reason, key))
     print(f"recorded: {kind} {release}; the next run acts on it")
 
 

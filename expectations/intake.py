@@ -10,6 +10,7 @@ import psycopg
 from expectations import places
 from expectations.gate1 import Verdict, judge
 from extractors.archive import archive_of
+from extractors.caught_up import caught_up
 from extractors.delivery import deliver
 from extractors.landing import Landed
 from extractors.polite import FetchError
@@ -87,14 +88,15 @@ def take_in(profile: Profile, source: str, dataset: str) -> Intake:
     """Fetches, lands and judges the dataset, unless the one that it is compared with (`after`) failed: then it waits for that one.
 
     What became of it is recorded in `meta.attempt`, also where it fails. Raises `MissingPlaceError` where the code does not know the
-    dataset, `LockedError` if somebody else is at it, and what `deliver` and `judge` raise.
+    dataset, and what `deliver` and `judge` raise. Waits for somebody else who is at the dataset.
     """
     intake, begun = Intake(f"{source}.{dataset}"), time.monotonic()
     try:
         places.check(profile, source, dataset)
         intake.waiting_for = _waits_for(profile, source, dataset)
         if not intake.waiting_for:
-            _take_in(profile, source, dataset, intake)
+            with hold(profile, f"dataset {source}.{dataset}", wait=True):
+                caught_up(profile, lambda: _take_in(profile, source, dataset, intake))
         attempt = _ended(profile, source, dataset, intake)
     except BaseException as error:
         try:
@@ -107,12 +109,11 @@ def take_in(profile: Profile, source: str, dataset: str) -> Intake:
 
 
 def _take_in(profile: Profile, source: str, dataset: str, intake: Intake) -> None:
-    with hold(profile, f"dataset {source}.{dataset}"):
-        # what an earlier run landed and could not judge any more
+    # what an earlier run landed and could not judge any more
+    intake.verdicts += judge(profile, source, dataset)
+    for landed in deliver(profile, source, dataset):
+        intake.deliveries.append(landed)
         intake.verdicts += judge(profile, source, dataset)
-        for landed in deliver(profile, source, dataset):
-            intake.deliveries.append(landed)
-            intake.verdicts += judge(profile, source, dataset)
 
 
 def _waits_for(profile: Profile, source: str, dataset: str) -> str:

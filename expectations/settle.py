@@ -9,6 +9,7 @@ from typing import Any, Literal
 from expectations.blame import Blame, Readers, Verdict
 from expectations.gate2 import BuiltByDbt
 from expectations.judgement import Failure, Judge, Judgement, Row
+from extractors.caught_up import caught_up
 from warehouse import ledger
 from warehouse.build import BuildError
 from warehouse.candidate import (
@@ -26,7 +27,7 @@ from warehouse.connection import Connection, connect
 from warehouse.fingerprint import code_fingerprint
 from warehouse.journal import Journal
 from warehouse.keys import hex_key
-from warehouse.locks import hold
+from warehouse.locks import BUILD, hold
 from warehouse.profile import Profile
 from warehouse.publication import publish, sweep
 from warehouse.steps import step
@@ -56,29 +57,33 @@ def settle(profile: Profile, judge: Judge | None = None) -> Settled:
 
     `judge` builds and judges candidates; without it dbt and Great Expectations do.
     """
-    with hold(profile, "build and publish", wait=True):
-        with step("candidate"), connect(profile, "koshi_loader") as connection:
-            current = current_publication(connection)
-            number = current[1] if current else None
-            if reason := ledger.pinned(connection):
-                return Settled("pinned", number, reasons=[reason])
-            releases = pool(connection)
-            accepted = accepted_by_person(connection)
-            readers = Readers(shown(connection), accepted, ledger.rules_passed(connection, current[0]) if current else None)
-            candidate = form(releases, still_held(releases))
-            waiting = _still_waiting(connection, current, releases, accepted)
-            refusal = ledger.refused_before(connection, candidate.key)
-        if not candidate.releases:
-            return Settled("empty", number, reasons=["no release was accepted"])
-        if refusal is not None:
-            return Settled("refused", number, reasons=[refusal])
-        if current and candidate.key == current[0]:
-            settled = Settled("nothing new", number, waiting=waiting)
-        else:
-            settled = _Settling(profile, judge or BuiltByDbt(), releases, readers, current).run()
-        if settled.outcome != "published":
-            sweep(profile)  # after a publication it was done
-        return settled
+    with hold(profile, BUILD, wait=True):
+        return caught_up(profile, lambda: _settle(profile, judge or BuiltByDbt()))
+
+
+def _settle(profile: Profile, judge: Judge) -> Settled:
+    with step("candidate"), connect(profile, "koshi_loader") as connection:
+        current = current_publication(connection)
+        number = current[1] if current else None
+        if reason := ledger.pinned(connection):
+            return Settled("pinned", number, reasons=[reason])
+        releases = pool(connection)
+        accepted = accepted_by_person(connection)
+        readers = Readers(shown(connection), accepted, ledger.rules_passed(connection, current[0]) if current else None)
+        candidate = form(releases, still_held(releases))
+        waiting = _still_waiting(connection, current, releases, accepted)
+        refusal = ledger.refused_before(connection, candidate.key)
+    if not candidate.releases:
+        return Settled("empty", number, reasons=["no release was accepted"])
+    if refusal is not None:
+        return Settled("refused", number, reasons=[refusal])
+    if current and candidate.key == current[0]:
+        settled = Settled("nothing new", number, waiting=waiting)
+    else:
+        settled = _Settling(profile, judge, releases, readers, current).run()
+    if settled.outcome != "published":
+        sweep(profile)  # after a publication it was done
+    return settled
 
 
 class _Settling:

@@ -17,12 +17,12 @@ from extractors.rows import ContractError
 from extractors.source import SourceError, load_source
 from warehouse import ledger
 from warehouse.build import BuildError, build, is_built
-from warehouse.candidate import Candidate
+from warehouse.candidate import Candidate, current_publication
 from warehouse.connection import Connection, connect
 from warehouse.fingerprint import code_fingerprint
 from warehouse.journal import Entry, Journal
 from warehouse.keys import hex_key
-from warehouse.locks import hold
+from warehouse.locks import BUILD, JOURNAL, hold, until_commit
 from warehouse.profile import Profile
 from warehouse.publication import point_readers, prune, readers_schema, show
 from warehouse.steps import step
@@ -55,18 +55,35 @@ def catch_up(profile: Profile, progress: Callable[[Entry], None] = lambda entry:
     their code is this code, the one that readers see under any code; the others are named.
     """
     replayed = Replayed()
-    with step("catch_up"), hold(profile, "catch up", wait=True):
-        with connect(profile, "koshi_loader") as connection:
-            missing = Journal(profile.journal).entries(after=ledger.last_applied(connection))
-        kept = _kept_declarations(missing)
-        for entry in missing:
-            progress(entry)
-            replayed.not_at_hand += _apply(profile, entry, kept)
-            replayed.entries += 1
-        _rebuild(profile, replayed)
-        if missing:
-            prune(profile)
+    with step("catch_up"):
+        if _is_behind(profile):
+            # nobody else builds or writes: a publication is built anew in the schema that all builds share
+            with hold(profile, BUILD, wait=True):
+                with hold(profile, JOURNAL, wait=True):
+                    _apply_missing(profile, progress, replayed)
+                _rebuild(profile, replayed)
+                if replayed.entries:
+                    prune(profile)
     return replayed
+
+
+def _is_behind(profile: Profile) -> bool:
+    """Whether the database lacks entries, or readers their publication; asked while nobody is between his entry and his commit."""
+    with hold(profile, JOURNAL, wait=True), connect(profile, "koshi_loader") as connection:
+        if Journal(profile.journal).head() > ledger.last_applied(connection):
+            return True
+        current = current_publication(connection)
+        return current is not None and readers_schema(connection) != Candidate(current[0], ()).schema
+
+
+def _apply_missing(profile: Profile, progress: Callable[[Entry], None], replayed: Replayed) -> None:
+    with connect(profile, "koshi_loader") as connection:
+        missing = Journal(profile.journal).entries(after=ledger.last_applied(connection))
+    kept = _kept_declarations(missing)
+    for entry in missing:
+        progress(entry)
+        replayed.not_at_hand += _apply(profile, entry, kept)
+        replayed.entries += 1
 
 
 def _kept_declarations(entries: Sequence[Entry]) -> Kept:
@@ -165,6 +182,7 @@ def _rebuild(profile: Profile, replayed: Replayed) -> None:
         if why := _why_not(profile, key, code, is_current=is_current) or _built(profile, key):
             replayed.not_rebuilt.append(f"publication {number}: {why}")
     with connect(profile) as connection:
+        until_commit(connection, JOURNAL)
         current = next((Candidate(row[0], ()).schema for row in rows if row[3]), None)
         if current and readers_schema(connection) != current and is_built(connection, current):
             point_readers(connection, current)

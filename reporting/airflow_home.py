@@ -28,6 +28,20 @@ def settings(profile: Profile) -> dict[str, str]:
     }
 
 
+def records_of_a_run(profile: Profile) -> dict[str, str]:
+    """Where the Airflow that lives for one run keeps its records, whatever Airflow the environment speaks of.
+
+    A scheduler with the same records, such as that of `make serve`, would take the run for one of its own and do its tasks as well.
+    """
+    home = profile.state / "airflow-run"
+    return {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW_CONFIG": str(home / "airflow.cfg"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": f"sqlite+aiosqlite:///{home / 'airflow.db'}",
+    }
+
+
 def service(profile: Profile, port: int) -> dict[str, str]:
     """The settings of Airflow as a service with its interface on `port`; its commands are found on PATH."""
     return settings(profile) | {

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from reporting import data_docs, dbt_docs, pages
 from reporting.published import Published, published
+from warehouse.locks import hold
 from warehouse.profile import Profile
 
 
@@ -22,6 +23,11 @@ def build(profile: Profile, airflow_url: str | None = None) -> Path:
 
     Readers of the old site see it until the new one stands. `airflow_url` (else `KOSHI_AIRFLOW_URL`) is where Airflow answers.
     """
+    with hold(profile, "reports", wait=True):
+        return _build(profile, airflow_url)
+
+
+def _build(profile: Profile, airflow_url: str | None) -> Path:
     found = published(profile)
     target, scratch = folder(profile), profile.state / f"site.{os.getpid()}.new"
     shutil.rmtree(scratch, ignore_errors=True)

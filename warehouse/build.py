@@ -17,7 +17,7 @@ from warehouse.candidate import Candidate
 from warehouse.connection import Connection, connect, parameters
 from warehouse.fingerprint import core_schema
 from warehouse.graph import Graph, Node
-from warehouse.locks import hold
+from warehouse.locks import DBT, hold
 from warehouse.profile import ROOT, Profile
 from warehouse.steps import step
 
@@ -59,7 +59,7 @@ def prepare(profile: Profile) -> str:
     schema = core_schema()
     if _is_prepared(profile, schema):
         return schema
-    with step("build.prepare"), hold(profile, "build core", wait=True):
+    with step("build.prepare"), hold(profile, DBT, wait=True):
         if _is_prepared(profile, schema):  # by another, while this one waited: built again, its views would go from under a gate
             return schema
         tests = _dbt(profile, ["path:seeds", "path:staging"])
@@ -91,7 +91,7 @@ def load(profile: Profile, candidate: Candidate) -> None:
     """Brings into core what it lacks of the candidate's releases. Raises `BuildError` where a fact cannot be made."""
     prepare(profile)
     _name_candidate(profile, candidate)
-    with step("build.core"), hold(profile, "build core", wait=True):
+    with step("build.core"), hold(profile, DBT, wait=True):
         _dbt(profile, ["path:core"])
         with connect(profile, "koshi_transformer") as connection:
             _analyze(connection, core_schema())
@@ -108,7 +108,7 @@ def build_publication(profile: Profile, candidate: Candidate) -> list[TestResult
     with connect(profile, "koshi_transformer") as connection:
         connection.execute("drop schema if exists candidate cascade")
         connection.execute("create schema candidate")
-    with step("build.publication"):
+    with step("build.publication"), hold(profile, DBT, wait=True):  # every dbt keeps its parse of the project in one folder
         _dbt(profile, PUBLICATION, left_out=("test", "unit_test"))
         tests = _dbt(profile, PUBLICATION, command="test")
     with connect(profile, "koshi_transformer") as connection:

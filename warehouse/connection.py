@@ -18,6 +18,7 @@ from warehouse.profile import Profile
 Role = Literal["koshi_owner", "koshi_loader", "koshi_transformer"]
 Connection = psycopg.Connection[tuple[Any, ...]]
 READER = "bi_reader"
+LIBPQ = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
 
 
 def parameters(profile: Profile) -> dict[str, str]:
@@ -63,6 +64,20 @@ def ensure_database(profile: Profile) -> None:
             connection.execute(sql.SQL("create database {} template template0").format(sql.Identifier(profile.database)))
 
 
+@contextmanager
+def alone_on_the_server() -> Iterator[None]:
+    """One process at a time makes databases and roles: they belong to the server, and a lock in one database is unknown in another.
+
+    On a server named by `DATABASE_URL` nothing of ours lies outside the one database.
+    """
+    if os.environ.get("DATABASE_URL"):
+        yield
+        return
+    with psycopg.connect(server.start().dsn(), autocommit=True) as connection:
+        connection.execute("select pg_advisory_lock(hashtext('koshi server'))")
+        yield
+
+
 def drop_database(profile: Profile) -> bool:
     """Drops the profile's database on the embedded server; False if there was none. Never one named by `DATABASE_URL`."""
     if os.environ.get("DATABASE_URL"):
@@ -92,3 +107,9 @@ def reader_url(profile: Profile) -> str:
     if os.environ.get("DATABASE_URL"):
         return f"postgresql://{READER}@{p.get('host', '')}:{p.get('port', '5432')}/{p['dbname']}"
     return f"postgresql://{READER}:{reader_password()}@127.0.0.1:{p['port']}/{p['dbname']}"
+
+
+def reader_environment(profile: Profile) -> dict[str, str]:
+    """The variables with which a program of libpq connects as the read-only BI role."""
+    found = conninfo_to_dict(reader_url(profile))
+    return {name: str(found[key]) for key, name in LIBPQ.items() if found.get(key)}

@@ -21,6 +21,10 @@ class JournalError(RuntimeError):
     """The journal is damaged, or ahead of or behind the database in a way that must not happen."""
 
 
+class OvertakenError(JournalError):
+    """What this deed went by was changed by another process or a person meanwhile; nothing of it was kept, and it is done again."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One numbered record. `body` is JSON; `at` is the instant (UTC, ISO 8601) that the ledger shows as recorded."""

@@ -11,21 +11,26 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from warehouse.connection import Connection
-from warehouse.journal import Entry, Journal, JournalError, now
+from warehouse.journal import Entry, Journal, JournalError, OvertakenError, now
 from warehouse.keys import content_key
+from warehouse.locks import JOURNAL, until_commit
 
 ACCEPTED_STATES = ("accepted", "held", "published", "superseded")
+# what a person decided of a release stands until a person decides otherwise: no gate and no publication changes it
+DECIDED = "(state = 'withdrawn' or (state = 'held' and held_in_candidate is null))"
 
 
 def record(connection: Connection, journal: Journal, kind: str, body: dict[str, Any]) -> Entry:
     """Applies a change inside the caller's transaction and writes the journal's entry; the caller commits.
 
-    Raises `JournalError` if the journal is ahead of this database: another process died between its entry and its commit.
+    Raises `OvertakenError` if the journal is ahead of this database: another process died between its entry and its commit.
     """
-    connection.execute("select pg_advisory_xact_lock(%s)", [content_key("lock", "journal")])
+    until_commit(connection, JOURNAL)
     head, mirrored = journal.head(), last_applied(connection)
-    if head != mirrored:
-        raise JournalError(f"the journal stands at {head}, this database at {mirrored}: run again, the entries are applied first")
+    if head > mirrored:
+        raise OvertakenError(f"the journal stands at {head}, this database at {mirrored}: run again, the entries are applied first")
+    if head < mirrored:
+        raise JournalError(f"the journal ends at {head}, but this database has applied {mirrored} entries: restore the journal")
     entry = Entry(head + 1, kind, now(), body)
     apply(connection, entry)
     journal.append(entry)
@@ -142,7 +147,7 @@ def _judged(connection: Connection, entry: Entry) -> None:
     for verdict in entry.body["releases"]:
         connection.execute(
             "update meta.release set state = %s, reason = %s, rows_quarantined = %s, code_fingerprint = %s, verdict_fingerprint = %s"
-            " where release_key = %s",
+            f" where release_key = %s and not {DECIDED}",
             [
                 verdict["state"],
                 verdict["reason"],
@@ -178,7 +183,7 @@ def _held(connection: Connection, entry: Entry) -> None:
         datasets = Jsonb(verdict["datasets"]) if "datasets" in verdict else None
         connection.execute(
             "update meta.release set state = 'held', reason = %s, held_in_candidate = %s, held_with = %s, held_datasets = %s"
-            " where release_key = %s",
+            f" where release_key = %s and not {DECIDED}",
             [verdict["reason"], body["publication_key"], verdict.get("held_with"), datasets, verdict["release"]],
         )
     _results(connection, entry)
@@ -231,8 +236,7 @@ def _show_states(connection: Connection, publication_key: int) -> None:
     connection.execute(
         "update meta.release as r set state = case when p.is_current then 'published' else 'superseded' end,"
         " reason = null, held_in_candidate = null, held_with = null, held_datasets = null"
-        " from meta.publication_release as p where p.publication_key = %s and p.release_key = r.release_key"
-        " and r.state <> 'withdrawn' and (r.state <> 'held' or r.held_in_candidate is not null)",
+        f" from meta.publication_release as p where p.publication_key = %s and p.release_key = r.release_key and not {DECIDED}",
         [publication_key],
     )
 

@@ -8,16 +8,17 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine
 
-from warehouse.connection import connect, ensure_database, sqlalchemy_url
+from warehouse.connection import alone_on_the_server, connect, ensure_database, sqlalchemy_url
 from warehouse.profile import Profile
 from warehouse.roles import ensure_roles
 
 
 def prepare(profile: Profile) -> None:
     """Database, roles and schemas as this code wants them; quick when they already are."""
-    ensure_database(profile)
-    with connect(profile) as connection:
-        ensure_roles(connection)
+    with alone_on_the_server():
+        ensure_database(profile)
+        with connect(profile) as connection:
+            ensure_roles(connection)
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     engine = create_engine(sqlalchemy_url(profile))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,8 +15,9 @@ from warehouse.build import is_built
 from warehouse.candidate import Candidate, current_publication
 from warehouse.connection import READER, Connection, connect
 from warehouse.fingerprint import code_fingerprint, core_fingerprint, core_schema
-from warehouse.journal import Entry, Journal
+from warehouse.journal import Entry, Journal, OvertakenError
 from warehouse.keys import hex_key
+from warehouse.locks import JOURNAL, hold, until_commit
 from warehouse.profile import Profile
 from warehouse.steps import reached, step
 
@@ -38,6 +40,7 @@ def publish(profile: Profile, candidate: Candidate, results: list[dict[str, Any]
     """Shows the candidate to readers and returns the number of the publication.
 
     `results` are those of gate 2, `set_aside` what fails in it on what readers already see, for a person to decide.
+    Raises `OvertakenError` if a person has pinned a publication, or decided against one of its releases, since the candidate was formed.
     """
     journal = Journal(profile.journal)
     with step("publish"):
@@ -51,6 +54,9 @@ def _publish(
     profile: Profile, journal: Journal, candidate: Candidate, results: list[dict[str, Any]], set_aside: list[dict[str, Any]]
 ) -> int:
     with connect(profile) as connection:
+        # before the views: whoever changes what readers see takes the two in this order
+        until_commit(connection, JOURNAL)
+        _refuse_what_was_decided(connection, candidate)
         _point_views(connection, candidate.schema)
         row = connection.execute("select coalesce(max(number), 0) + 1 from meta.publication").fetchone()
         number = int(row[0]) if row else 1
@@ -68,6 +74,19 @@ def _publish(
             ledger.record(connection, journal, "published", body)
         reached("publish.commit")
     return number
+
+
+def _refuse_what_was_decided(connection: Connection, candidate: Candidate) -> None:
+    """A build takes minutes, and persons do not wait for it: their word is the later one."""
+    if reason := ledger.pinned(connection):
+        raise OvertakenError(f"the current publication was pinned while {candidate.schema} was built: {reason}")
+    rows = connection.execute(
+        f"select release_key, reason from meta.release where release_key = any(%s) and {ledger.DECIDED} order by 1",
+        [candidate.release_keys],
+    ).fetchall()
+    if rows:
+        named = "; ".join(f"{hex_key(key)}: {reason}" for key, reason in rows)
+        raise OvertakenError(f"a person decided against releases while {candidate.schema} was built with them: {named}")
 
 
 def show(connection: Connection, entry: Entry) -> None:
@@ -98,9 +117,11 @@ def readers_schema(connection: Connection) -> str | None:
 def roll_back(profile: Profile, publication_key: int, person: str, reason: str) -> None:
     """Points readers at a kept publication and pins it until a person unpins it.
 
+    It does not wait for a build: what is built meanwhile finds the pin and is not published.
     Raises `PublicationError` if it is not one of those kept, or does not stand here.
     """
     with connect(profile) as connection:
+        until_commit(connection, JOURNAL)  # what is kept does not change under us
         kept = connection.execute("select publication_key, number from meta.publication where is_kept order by number").fetchall()
         if publication_key not in [key for key, _ in kept]:
             names = ", ".join(f"{number} ({hex_key(key)})" for key, number in kept) or "none"
@@ -118,6 +139,7 @@ def decide(profile: Profile, kind: str, person: str, reason: str, release_key: i
     Raises `PublicationError` for an unknown release, or an unpin of what is not pinned.
     """
     with connect(profile) as connection:
+        until_commit(connection, JOURNAL)
         if kind == "unpin" and not ledger.pinned(connection):
             raise PublicationError("nothing is pinned")
         if (
@@ -130,17 +152,21 @@ def decide(profile: Profile, kind: str, person: str, reason: str, release_key: i
 
 
 def prune(profile: Profile) -> list[str]:
-    """Drops the schemas that no kept publication uses and returns their names.
+    """Drops the schemas that no kept publication uses and returns their names; one that a reader still looks at goes the next time.
 
-    Which core a publication uses is asked of its views, not of the fingerprint that the ledger remembers.
+    Which core a publication uses is asked of its views, not of the fingerprint that the ledger remembers. Nobody can point readers at a
+    schema while it is dropped. The caller holds `BUILD`: a schema that is being built is not kept either.
     """
-    with connect(profile) as connection:
+    with hold(profile, JOURNAL, wait=True), connect(profile) as connection:
+        connection.execute("set local lock_timeout = '500ms'")
         kept = [f"pub_{hex_key(key)}" for (key,) in connection.execute("select publication_key from meta.publication where is_kept")]
         found = connection.execute(r"select nspname from pg_namespace where nspname ~ '^(pub|core)_[0-9a-f]+$' order by 1 desc").fetchall()
         used = {*kept, *_read_by(connection, kept), core_schema()}
-        dropped = [name for (name,) in found if name not in used]  # publications before the cores that they read
-        for name in dropped:
-            connection.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(name)))
+        dropped = []
+        for name in [name for (name,) in found if name not in used]:  # publications before the cores that they read
+            with contextlib.suppress(psycopg.errors.LockNotAvailable), connection.transaction():
+                connection.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(name)))
+                dropped.append(name)
         return sorted(dropped)
 
 

@@ -40,8 +40,14 @@ _listeners: list[Callable[[str], None]] = []
 
 
 def listen(callback: Callable[[str], None]) -> None:
-    """`callback` hears the name of every step that begins in this process: for progress."""
+    """`callback` hears the name of every step that begins in this process, and whom it waits for: for progress."""
     _listeners.append(callback)
+
+
+def tell(what: str) -> None:
+    """Tells the listeners what this process is at."""
+    for listener in _listeners:
+        listener(what)
 
 
 @contextmanager
@@ -54,8 +60,7 @@ def step(name: str) -> Iterator[None]:
     if name not in STEPS:
         raise KeyError(f"step {name!r} is not in warehouse.steps.STEPS")
     _die_if_asked(name)
-    for listener in _listeners:
-        listener(name)
+    tell(name)
     begun = time.monotonic()
     try:
         yield

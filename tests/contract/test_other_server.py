@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from tests.small import fill, run
-from warehouse import migrate, server
+from warehouse import migrate, server, server_home
 from warehouse.connection import reader_url
 from warehouse.profile import Profile, state_root
 
@@ -25,21 +25,21 @@ def url() -> Iterator[str]:
     """The URL of an empty database, whose owner may create roles and is no superuser."""
     if not (BINARIES / "initdb").exists():
         pytest.skip(f"NOT TESTED ON POSTGRESQL 15: {BINARIES} is not there")
-    account = server._account()
+    account = server_home.account()
     # pytest's own folders are closed to the account that runs the server
     folder = Path(tempfile.mkdtemp(prefix="koshi-other-"))
     if account:
         os.chown(folder, pwd.getpwnam(account).pw_uid, -1)
     data, port = folder / "data", server._free_port()
-    made = server._run([str(BINARIES / "initdb"), "-D", str(data), "-U", "admin", "-A", "trust"], account)
+    made = server_home.run_as(account, [str(BINARIES / "initdb"), "-D", str(data), "-U", "admin", "-A", "trust"])
     assert made.returncode == 0, made.stderr
     options = f"-h 127.0.0.1 -p {port} -k ''"
-    server._run([str(BINARIES / "pg_ctl"), "start", "-w", "-D", str(data), "-l", str(folder / "log"), "-o", options], account)
+    server_home.run_as(account, [str(BINARIES / "pg_ctl"), "start", "-w", "-D", str(data), "-l", str(folder / "log"), "-o", options])
     with psycopg.connect(f"postgresql://admin@127.0.0.1:{port}/postgres", autocommit=True) as connection:
         connection.execute("create role operator login createrole")
         connection.execute("create database warehouse owner operator")
     yield f"postgresql://operator@127.0.0.1:{port}/warehouse"
-    server._run([str(BINARIES / "pg_ctl"), "stop", "-m", "immediate", "-D", str(data)], account)
+    server_home.run_as(account, [str(BINARIES / "pg_ctl"), "stop", "-m", "immediate", "-D", str(data)])
     shutil.rmtree(folder)
 
 
