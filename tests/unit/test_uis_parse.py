@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from collections import deque
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pytest
@@ -250,9 +251,12 @@ class Answers:
         self.version = version
         self.asked: list[Request] = []
 
-    def ask(self, request: Request) -> Snapshot:
-        self.asked.append(request)
-        return Snapshot("uis", "x", self.delivery, request, "", 0, self.delivery, 200, "application/json", "live", "", "")
+    def answers(self, declared: Mapping[str, Request], asked: Collection[str] | None = None) -> list[Snapshot]:
+        self.asked += declared.values()
+        return [
+            Snapshot("uis", "x", self.delivery, request, "", 0, self.delivery, 200, "application/json", "live", "", "")
+            for request in declared.values()
+        ]
 
     def body(self, snapshot: Snapshot) -> bytes:
         return self.version if snapshot.request.url.endswith("/versions/default") else answer()
