@@ -231,8 +231,8 @@ def record(
     files: Annotated[list[Path], typer.Argument(envvar="KOSHI_RECORD_FILE", help="What the agency answered; several for one delivery.")],
     capture: Annotated[ByHand, typer.Option(envvar="KOSHI_RECORD_CAPTURE", help="The agency's own, made from figures, or from print.")],
     request: Annotated[
-        list[str], typer.Option(envvar="KOSHI_RECORD_REQUEST", help="Which question a FILE answers: year, edition, number or address.")
-    ] = [],  # noqa: B006 - typer reads the default and copies it
+        list[str] | None, typer.Option(envvar="KOSHI_RECORD_REQUEST", help="Question a FILE answers: year, edition, number or address.")
+    ] = None,
     retrieved: Annotated[str, typer.Option(envvar="KOSHI_RECORD_RETRIEVED", help="When; else when each FILE was last changed.")] = "",
     note: Annotated[str, typer.Option(envvar="KOSHI_RECORD_NOTE", help="What the files are; of a transcription the documents.")] = "",
 ) -> None:
@@ -247,16 +247,15 @@ def record(
         with hold(profile, f"run {profile.name}"):
             catch_up(profile)
             with hold(profile, f"dataset {source}.{dataset}"):
-                snapshots, landed = keep(profile, source, dataset, files, request, capture, retrieved, note)
+                snapshots, landed = keep(profile, source, dataset, files, request or [], capture, retrieved, note)
                 verdicts = judge(profile, source, dataset)
     for snapshot in snapshots:
         print(f"archived in {profile.overlay or profile.archive}: {snapshot.manifest}")
     for verdict in verdicts:
-        print(
-            f"{verdict.state}: {source}.{dataset} {verdict.slice}, edition {verdict.edition}, {verdict.rows} rows {verdict.reasons or ''}"
-        )
+        said = " | ".join(verdict.reasons) or "the next run publishes it"
+        print(f"{verdict.state}: {source}.{dataset}, slice {verdict.slice}, edition {verdict.edition}, {verdict.rows} rows: {said}")
     if not verdicts:
-        print("nothing new: " + ("these bytes were taken in before" if landed.known else "the rows are those of the release below"))
+        print("nothing new: " + ("these bytes were taken in before" if landed.known else "the rows are those that are there"))
     raise typer.Exit(2 if any(verdict.state == "rejected" for verdict in verdicts) else 0)
 
 
