@@ -154,7 +154,7 @@ def test_a_live_warehouse_refuses_what_no_agency_answered(
 ) -> None:
     play(agency, "bns", "external_arrivals")
     ask = LiveTransport.ask
-    monkeypatch.setattr(LiveTransport, "ask", lambda self, request: dataclasses.replace(ask(self, request), capture=capture))
+    monkeypatch.setattr(LiveTransport, "ask", lambda *asked: dataclasses.replace(ask(*asked), capture=capture))
     with pytest.raises(LandingError, match=f"capture is '{capture}', expected live or recorded"):
         land(live, "bns", "external_arrivals")
     assert read(live, "select count(*) from meta.release") == [(0,)]
