@@ -220,8 +220,10 @@ def replay() -> None:
     with _told(console):
         migrate.prepare(profile)
         with hold(profile, f"run {profile.name}"), console.status("replaying") as shown:
-            count = catch_up(profile, lambda entry: shown.update(f"entry {entry.sequence}: {entry.kind}"))
-    console.print(f"{count} journal entries applied")
+            replayed = catch_up(profile, lambda entry: shown.update(f"entry {entry.sequence}: {entry.kind}"))
+    console.print(f"{replayed.entries} journal entries applied")
+    for line in (*(f"rows not at hand: {why}" for why in replayed.not_at_hand), *(f"not rebuilt: {why}" for why in replayed.not_rebuilt)):
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -247,15 +249,16 @@ def record(
         with hold(profile, f"run {profile.name}"):
             catch_up(profile)
             with hold(profile, f"dataset {source}.{dataset}"):
-                snapshots, landed = keep(profile, source, dataset, files, request or [], capture, retrieved, note)
-                verdicts = judge(profile, source, dataset)
+                snapshots, deliveries = keep(profile, source, dataset, files, request or [], capture, retrieved, note)
+                judged = [(landed, judge(profile, source, dataset)) for landed in deliveries]
+    verdicts = [verdict for _, each in judged for verdict in each]
     for snapshot in snapshots:
         print(f"archived in {profile.overlay or profile.archive}: {snapshot.manifest}")
     for verdict in verdicts:
         said = " | ".join(verdict.reasons) or "the next run publishes it"
         print(f"{verdict.state}: {source}.{dataset}, slice {verdict.slice}, edition {verdict.edition}, {verdict.rows} rows: {said}")
     if not verdicts:
-        print("nothing new: " + ("these bytes were taken in before" if landed.known else "the rows are those that are there"))
+        print("nothing new: " + ("these bytes were taken in before" if judged[-1][0].known else "the rows are those that are there"))
     raise typer.Exit(2 if any(verdict.state == "rejected" for verdict in verdicts) else 0)
 
 

@@ -20,7 +20,7 @@ def catch_up() -> int:
     from extractors.replay import catch_up as apply
     from warehouse import profile
 
-    return apply(profile.load())
+    return apply(profile.load()).entries
 
 
 def _take_in(source: str, dataset: str) -> int:

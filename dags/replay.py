@@ -14,7 +14,7 @@ def replay() -> int:
 
     chosen = profile.load()
     migrate.prepare(chosen)
-    return catch_up(chosen)
+    return catch_up(chosen).entries
 
 
 @dag(

@@ -16,12 +16,11 @@ from psycopg import sql
 
 from expectations.check import Check, Suite, below
 from expectations.validation import Finding, GateError, Offender, validate
-from extractors.rows import UNREADABLE
 from extractors.source import Dataset, load_source
 from warehouse import ledger
 from warehouse.build import prepare
 from warehouse.connection import connect
-from warehouse.fingerprint import code_fingerprint
+from warehouse.fingerprint import code_fingerprint, verdict_fingerprint
 from warehouse.journal import Journal
 from warehouse.profile import Profile
 from warehouse.steps import reached, step
@@ -49,22 +48,26 @@ class Verdict:
 def judge(profile: Profile, source: str, dataset_name: str) -> list[Verdict]:
     """Judges every landed release of the dataset, records the verdicts, and returns them; an empty list if there is none.
 
+    A release that was rejected by other code is judged again as it stands: its rows are in raw.
+
     Raises `GateError` if a check cannot be evaluated; the releases stay landed and are judged again.
     """
     dataset = load_source(source).dataset(dataset_name)
     with connect(profile, "koshi_loader") as connection:
         rows = connection.execute(
-            "select release_key, slice, edition, rows_landed, reason from meta.release"
-            " where source = %s and dataset = %s and state = 'landed' order by slice, rank",
-            [source, dataset_name],
+            "select release_key, slice, edition, rows_landed, case when row_digest = '' then reason end from meta.release"
+            " where source = %s and dataset = %s and (state = 'landed' or (state = 'rejected' and row_digest <> '' and rows_at_hand"
+            "  and verdict_fingerprint is distinct from %s)) order by slice, rank, parse_number, release_key",
+            [source, dataset_name, verdict_fingerprint(source)],
         ).fetchall()
     if not rows:
         return []
     schema = prepare(profile)
     with step("gate1"):
         verdicts = {key: Verdict(key, name, edition, count) for key, name, edition, count, _ in rows}
-        findings = _unreadable(verdicts, {key: reason for key, *_, reason in rows})
-        readable = [key for key, verdict in verdicts.items() if verdict.slice != UNREADABLE]
+        issues = {key: issue for key, *_, issue in rows if issue is not None}
+        findings = _unreadable(verdicts, issues)
+        readable = [key for key in verdicts if key not in issues]
         if readable:
             _refresh_statistics(profile, dataset)
             suite: Suite = importlib.import_module(f"expectations.suites.{source}").gate1(dataset_name, schema)
@@ -108,13 +111,11 @@ def _refresh_statistics(profile: Profile, dataset: Dataset) -> None:
         connection.execute(sql.SQL("analyze {}").format(sql.Identifier("raw", dataset.shape)))
 
 
-def _unreadable(verdicts: dict[int, Verdict], reasons: dict[int, str | None]) -> list[dict[str, Any]]:
+def _unreadable(verdicts: dict[int, Verdict], issues: dict[int, str]) -> list[dict[str, Any]]:
     """An answer that no parser could read is rejected for that reason; Great Expectations has no row to look at."""
     results = []
-    for key, verdict in verdicts.items():
-        if verdict.slice != UNREADABLE:
-            continue
-        verdict.reasons.append(f"the answer is readable: {reasons[key]}")
+    for key, issue in issues.items():
+        verdicts[key].reasons.append(f"the answer is readable: {issue}")
         results.append(
             {
                 "gate": "gate 1",
@@ -126,7 +127,7 @@ def _unreadable(verdicts: dict[int, Verdict], reasons: dict[int, str | None]) ->
                 "outcome": "reject",
                 "success": False,
                 "unexpected_count": 1,
-                "observed": reasons[key],
+                "observed": issue,
             }
         )
     return results
@@ -182,6 +183,7 @@ def _record(profile: Profile, source: str, dataset: str, verdicts: list[Verdict]
         "source": source,
         "dataset": dataset,
         "code_fingerprint": code_fingerprint(),
+        "verdict_fingerprint": verdict_fingerprint(source),
         "releases": [
             {
                 "release_key": verdict.release_key,

@@ -9,6 +9,7 @@ from typing import Any
 from extractors.archive import Archive, ArchiveError, Snapshot, archive_of
 from extractors.http import LiveTransport, ReplayTransport, UndeclaredError, dropin_folder, file_asked_for
 from extractors.landing import Landed, LandingError, land
+from extractors.reparse import reparse
 from extractors.source import Source, at_configured_addresses, load_source
 from warehouse.connection import connect
 from warehouse.journal import Journal
@@ -21,32 +22,30 @@ FROM_THE_AGENCY = ("live", "recorded")
 def deliver(profile: Profile, source_code: str, dataset: str) -> Iterator[Landed]:
     """Fetches and lands one delivery after the other; the caller judges each before the next is taken.
 
+    Where the source's parsing code has changed, what it makes of the deliveries that were landed before comes first.
     Raises `LandingError` where a live warehouse meets an answer that no agency gave, `FetchError` where an agency gives none, and
     `ArchiveError` naming what the archive holds and nobody declares, after the deliveries where all is in order.
     """
-    source, archive = load_source(source_code), archive_of(profile)
+    source = load_source(source_code)
     if profile.is_live:
         source = at_configured_addresses(source)
-    if profile.is_live and not source.dataset(dataset).only_transcribed:
-        with step("fetch"):
-            snapshots = client_of(source_code).fetch(source, source.dataset(dataset), LiveTransport(archive, source, dataset))
-        yield take(profile, source, dataset, snapshots)
-        return
-    if profile.is_live:
-        _copy(Archive(str(BUNDLED_ARCHIVE)), archive, source.code, dataset)
     undeclared: list[str] = []
-    for snapshots in _replayed(profile, archive, source, dataset, undeclared):
-        yield take(profile, source, dataset, snapshots)
+    yield from land_each(profile, source, dataset, _fetched(profile, archive_of(profile), source, dataset, undeclared))
     if undeclared:
         raise ArchiveError("\n".join(undeclared))
 
 
-def take(profile: Profile, source: Source, dataset: str, snapshots: Sequence[Snapshot]) -> Landed:
-    """Lands the snapshots of one delivery. Raises `LandingError` where a live warehouse meets an answer that no agency gave."""
-    for snapshot in snapshots:
-        refuse(profile, source, dataset, snapshot)
+def land_each(profile: Profile, source: Source, dataset: str, deliveries: Iterator[list[Snapshot]]) -> Iterator[Landed]:
+    """Lands deliveries that are archived, after what other code than of that time makes of those that were landed before."""
+    archive, journal = archive_of(profile), Journal(profile.journal)
     with connect(profile, "koshi_loader") as connection:
-        return land(connection, Journal(profile.journal), archive_of(profile), source, dataset, snapshots)
+        if anew := reparse(connection, journal, archive, source, dataset):
+            yield anew
+    for snapshots in deliveries:
+        for snapshot in snapshots:
+            refuse(profile, source, dataset, snapshot)
+        with connect(profile, "koshi_loader") as connection:
+            yield land(connection, journal, archive, source, dataset, snapshots)
 
 
 def refuse(profile: Profile, source: Source, dataset: str, snapshot: Snapshot) -> None:
@@ -81,6 +80,20 @@ def unasked_files(source: Source) -> list[str]:
     return sorted(str(file) for file in folder.iterdir() if file.is_file() and file.name not in asked)
 
 
+def _fetched(profile: Profile, archive: Archive, source: Source, dataset: str, undeclared: list[str]) -> Iterator[list[Snapshot]]:
+    """The snapshots of each delivery: one that is asked for now, or all that the archive holds."""
+    if profile.is_live and not source.dataset(dataset).only_transcribed:
+        with step("fetch"):
+            snapshots: list[Snapshot] = client_of(source.code).fetch(
+                source, source.dataset(dataset), LiveTransport(archive, source, dataset)
+            )
+        yield snapshots
+        return
+    if profile.is_live:
+        _copy(Archive(str(BUNDLED_ARCHIVE)), archive, source.code, dataset)
+    yield from _replayed(profile, archive, source, dataset, undeclared)
+
+
 def _replayed(profile: Profile, archive: Archive, source: Source, dataset: str, undeclared: list[str]) -> Iterator[list[Snapshot]]:
     """The snapshots of each delivery that the archive holds; what speaks against one whose questions are not declared is added.
 
@@ -99,18 +112,17 @@ def _replayed(profile: Profile, archive: Archive, source: Source, dataset: str, 
                 snapshots: list[Snapshot] = client_of(source.code).fetch(source, source.dataset(dataset), transport)
                 transport.check()
         except UndeclaredError as error:
-            if not _has_landed(profile, error.snapshots):
+            if not _has_landed(profile, source, dataset, error.snapshots):
                 undeclared.append(str(error))
         else:
             yield snapshots
 
 
-def _has_landed(profile: Profile, snapshots: Sequence[Snapshot]) -> bool:
-    """Whether this database knows every one of the snapshots."""
-    keys = [snapshot.key for snapshot in snapshots]
+def _has_landed(profile: Profile, source: Source, dataset: str, snapshots: Sequence[Snapshot]) -> bool:
+    """Whether this database knows the bytes of every one of the snapshots."""
     with connect(profile, "koshi_loader") as connection:
-        found = connection.execute("select count(*) from meta.snapshot where snapshot_key = any(%s)", [keys]).fetchone()
-    return bool(keys) and found == (len(keys),)
+        rows = connection.execute("select sha256 from meta.snapshot where (source, dataset) = (%s, %s)", [source.code, dataset]).fetchall()
+    return bool(snapshots) and {snapshot.sha256 for snapshot in snapshots} <= {sha256 for (sha256,) in rows}
 
 
 def _copy(bundled: Archive, archive: Archive, source: str, dataset: str) -> None:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from psycopg import sql
 
+from extractors import digest
 from extractors.archive import Archive, Snapshot
-from extractors.rows import UNREADABLE, ContractError, Parsed, Row, blocks_of
+from extractors.rows import UNREADABLE, Answered, Block, ContractError, Parsed
 from extractors.source import Dataset, Source
 from warehouse import ledger
 from warehouse.connection import Connection
-from warehouse.fingerprint import code_fingerprint
-from warehouse.journal import Entry, Journal
+from warehouse.fingerprint import code_fingerprint, parser_fingerprint
+from warehouse.journal import Journal
 from warehouse.keys import content_key
 from warehouse.steps import reached, step
 
@@ -27,7 +27,7 @@ class LandingError(RuntimeError):
 
 @dataclass
 class Landed:
-    """What one delivery came to, by number of slices."""
+    """What one delivery came to, by number of slices; `reparsed` where other code read old bytes anew."""
 
     landed: int = 0
     rows: int = 0
@@ -35,8 +35,20 @@ class Landed:
     unchanged: int = 0
     confirmed: int = 0
     known: bool = False
+    reparsed: bool = False
     unreadable: str = ""
+    slices: list[str] = field(default_factory=list)
     releases: list[int] = field(default_factory=list)
+    vanished: list[int] = field(default_factory=list)
+
+
+class Standing(NamedTuple):
+    """What the ledger knows of a release that a slice is compared with."""
+
+    release_key: int
+    digest: str
+    edition: str
+    parse_number: int
 
 
 def land(
@@ -44,63 +56,195 @@ def land(
 ) -> Landed:
     """Lands one delivery of a dataset; the connection acts as the loader and is committed.
 
-    A delivery whose snapshots this database already knows, or that were already rejected under the same code, is known: no work.
+    A delivery that this database has landed, or whose bytes are those of the delivery before it, is known: no work.
     A slice whose rows are those of the release ranked directly below is unchanged (under a new edition label: confirmed).
-    An answer that cannot be read becomes a release of the slice `unreadable`, which gate 1 rejects by name.
+    A slice that cannot be read becomes a release without rows, which gate 1 rejects by name; the other slices land.
     """
     if _is_known(connection, source.code, dataset_name, snapshots):
         return Landed(known=True)
     dataset = source.dataset(dataset_name)
     with step("land"):
-        result = Landed()
-        try:
-            parsed = parse(source, dataset, archive, snapshots)
-            body = _stage(connection, source, dataset_name, snapshots, parsed, result)
-            _reconcile(parsed, result)
-        except ContractError as error:
-            connection.rollback()
-            result = Landed(unreadable=str(error))
-            body = _stage(connection, source, dataset_name, snapshots, Parsed((), {UNREADABLE: []}), result)
-        if body["releases"] or body["confirmations"]:
-            with step("land.journal"):
-                ledger.record(connection, journal, "landed", body)
+        body, result = stage(connection, archive, source.code, dataset_name, dataset, snapshots)
+        body |= {"declaration": declaration_of(dataset), "parser_fingerprint": parser_fingerprint(source.code)}
+        with step("land.journal"):
+            ledger.record(connection, journal, "landed", body)
         reached("land.commit")
         connection.commit()
     return result
 
 
-def reland(connection: Connection, archive: Archive, source: Source, entry: Entry) -> None:
-    """Applies a `landed` entry of the journal: the rows are parsed anew from the archived bytes. The caller commits.
+def declaration_of(dataset: Dataset) -> dict[str, Any]:
+    """What of a dataset's declaration its rows depend on: it is kept with each delivery."""
+    return dataset.model_dump(mode="json", include={"shape", "request"})
 
-    Raises `LandingError` if the bytes no longer give the rows of that time under this code.
+
+def as_declared(source: Source, dataset_name: str, declaration: dict[str, Any] | None) -> Dataset:
+    """The dataset as it was declared when a delivery came; as it is declared today for deliveries that kept no declaration.
+
+    Raises `SourceError` if there is neither.
     """
-    snapshots = [archive.read_manifest(snapshot["manifest"]) for snapshot in entry.body["snapshots"]]
-    dataset_name = entry.body["dataset"]
-    dataset = source.dataset(dataset_name)
-    releases = {release["slice"]: release for release in entry.body["releases"]}
-    if releases and UNREADABLE not in releases:
-        parsed = parse(source, dataset, archive, snapshots)
-        for name, release in releases.items():
-            snapshot, rows = _snapshot(snapshots, parsed, name), parsed.slices.get(name, [])
-            _, digest = _copy(connection, dataset, release["release_key"], snapshot, parsed.columns, rows)
-            if digest != release["row_digest"]:
-                raise LandingError(
-                    f"journal entry {entry.sequence}: {source.code}.{dataset_name} {name} parses to other rows than when it landed "
-                    f"(code then {release['code_fingerprint']}, now {code_fingerprint()}): replay with the code of that time"
-                )
-    ledger.apply(connection, entry)
+    if declaration is None:
+        return source.dataset(dataset_name)
+    known = source.datasets.get(dataset_name)
+    more = known.model_dump(exclude={"shape", "request"}) if known else {"title": {"kk": "", "ru": "", "en": ""}, "slices": ""}
+    return Dataset.model_validate(more | declaration)
 
 
-def parse(source: Source, dataset: Dataset, archive: Archive, snapshots: Sequence[Snapshot]) -> Parsed:
+def parse(source: str, dataset: Dataset, archive: Archive, snapshots: Sequence[Snapshot]) -> Parsed:
     """The rows of a delivery, by the source's own parser. Raises `ContractError`."""
-    parser = importlib.import_module(f"extractors.{source.code}.parse")
-    parsed: Parsed = parser.parse(dataset, [archive.body(snapshot) for snapshot in snapshots])
+    parser = importlib.import_module(f"extractors.{source}.parse")
+    answers = [Answered(s.request.url, s.request.params, s.request.form, archive.body(s)) for s in snapshots]
+    parsed: Parsed = parser.parse(dataset, answers)
     return parsed
 
 
-def _snapshot(snapshots: Sequence[Snapshot], parsed: Parsed, slice_name: str) -> int:
-    """The key of the snapshot that the rows of a slice come from."""
-    return snapshots[parsed.bodies.get(slice_name, 0)].key
+def slice_snapshots(snapshots: Sequence[Snapshot], parsed: Parsed, name: str) -> list[Snapshot]:
+    """The snapshots that a slice rests on."""
+    return [snapshots[number] for number in parsed.answers.get(name, range(len(snapshots)))]
+
+
+def stage(
+    connection: Connection, archive: Archive, source: str, dataset_name: str, dataset: Dataset, snapshots: Sequence[Snapshot]
+) -> tuple[dict[str, Any], Landed]:
+    """Copies the new slices of a delivery into raw; returns the journal's entry for them, and what they came to."""
+    about, result = _Delivery(source, dataset_name, dataset, snapshots), Landed()
+    try:
+        with connection.transaction():
+            parsed = parse(source, dataset, archive, snapshots)
+            said = [_Slice(connection, about, parsed, name).said(result) for name in [*parsed.slices, *parsed.unreadable]]
+            _reconcile(parsed, result)
+    except ContractError as error:
+        result = Landed()
+        said = [_Slice(connection, about, Parsed((), unreadable={UNREADABLE: error}), UNREADABLE).said(result)]
+    body = {
+        "source": source,
+        "dataset": dataset_name,
+        "delivery": about.name,
+        "snapshots": [_snapshot_row(snapshot) for snapshot in snapshots],
+        "releases": [words for kind, words in said if kind == "release"],
+        "confirmations": [words for kind, words in said if kind == "confirmation"],
+    }
+    return body, result
+
+
+@dataclass(frozen=True)
+class _Delivery:
+    source: str
+    dataset_name: str
+    dataset: Dataset
+    snapshots: Sequence[Snapshot]
+
+    @property
+    def name(self) -> str:
+        return delivery_of(self.snapshots)
+
+
+def delivery_of(snapshots: Sequence[Snapshot]) -> str:
+    """The name of the delivery that snapshots lie in."""
+    return snapshots[0].manifest.split("/")[3]
+
+
+class _Slice:
+    """One slice of one delivery: what its rows come to beside what the ledger knows."""
+
+    def __init__(self, connection: Connection, about: _Delivery, parsed: Parsed, name: str) -> None:
+        self.connection, self.about, self.parsed, self.name = connection, about, parsed, name
+        self.snapshots = slice_snapshots(about.snapshots, parsed, name)
+        first = self.snapshots[0]
+        edition = parsed.edition or first.edition
+        # of two deliveries under one label the later retrieved ranks higher
+        self.rank, self.basis = (f"{edition}/{first.retrieved_at}", "agency") if edition else (first.retrieved_at, "retrieved")
+        self.label = edition or f"retrieved {first.retrieved_at}"
+
+    def said(self, result: Landed) -> tuple[Literal["release", "confirmation", "nothing"], dict[str, Any]]:
+        """What the slice says that is new, in the journal's words; `result` counts it."""
+        mine = self._earlier_parse()
+        other = mine or self._below()
+        number = mine.parse_number + 1 if mine else 1
+        key = self._key(number)
+        count, digests, issue = self._copied(key, {digest.CURRENT, *([digest.version_of(other.digest)] if other else [])})
+        result.parsed += count
+        result.slices.append(self.name)
+        if other and digests[digest.version_of(other.digest)] == other.digest:
+            delete(self.connection, self.about.dataset, key)
+            if mine or self.basis != "agency" or other.edition == self.label:
+                result.unchanged += 1
+                return "nothing", {}
+            result.confirmed += 1
+            first = self.snapshots[0]
+            return "confirmation", {
+                "release_key": other.release_key,
+                "edition": self.label,
+                "rank": self.rank,
+                "snapshot_key": first.key,
+            }
+        result.unreadable = issue or result.unreadable
+        result.landed, result.rows = result.landed + 1, result.rows + count
+        result.releases.append(key)
+        return "release", self._row(key, number, count, digests[digest.CURRENT], issue)
+
+    def _copied(self, key: int, versions: Collection[int]) -> tuple[int, dict[int, str], str]:
+        """Rows, digests, and why the slice cannot be read: then it has neither, and nothing of it stays in raw."""
+        if not (error := self.parsed.unreadable.get(self.name)):
+            try:
+                with self.connection.transaction():
+                    snapshot_key = self.snapshots[0].key
+                    return *copy(self.connection, self.about.dataset, key, snapshot_key, self.parsed, self.name, versions), ""
+            except ContractError as found:
+                error = found
+        return 0, dict.fromkeys(versions, ""), str(error)
+
+    def _earlier_parse(self) -> Standing | None:
+        """What this very delivery said of the slice when it was read before."""
+        row = self.connection.execute(
+            "select release_key, row_digest, edition, parse_number from meta.release where source = %s and dataset = %s and delivery = %s"
+            " and slice in (%s, %s) order by slice = %s desc, parse_number desc limit 1",
+            [self.about.source, self.about.dataset_name, self.about.name, self.name, UNREADABLE, self.name],
+        ).fetchone()
+        return Standing(*row) if row else None
+
+    def _below(self) -> Standing | None:
+        """The accepted release of the slice ranked directly below."""
+        row = self.connection.execute(
+            "select release_key, row_digest, edition, parse_number from meta.release where source = %s and dataset = %s and slice = %s"
+            " and rank <= %s and state = any(%s) and row_digest <> '' order by rank desc, parse_number desc, release_key desc limit 1",
+            [self.about.source, self.about.dataset_name, self.name, self.rank, list(ledger.ACCEPTED_STATES)],
+        ).fetchone()
+        return Standing(*row) if row else None
+
+    def _key(self, parse_number: int) -> int:
+        """The key of the slice, label and bytes; a further parse, and bytes that come back under their label, have one of their own."""
+        parts = ["release", self.about.source, self.about.dataset_name, self.name, self.label]
+        parts += [snapshot.sha256 for snapshot in self.snapshots]
+        parts += [f"parse {parse_number}"] if parse_number > 1 else []
+        key = content_key(*parts)
+        taken = self.connection.execute("select 1 from meta.release where release_key = %s", [key]).fetchone()
+        return content_key(*parts, self.about.name) if taken else key
+
+    def _row(self, key: int, parse_number: int, count: int, row_digest: str, issue: str) -> dict[str, Any]:
+        first = self.snapshots[0]
+        return {
+            "release_key": key,
+            "source": self.about.source,
+            "dataset": self.about.dataset_name,
+            "slice": self.name,
+            "edition": self.label,
+            "rank": self.rank,
+            "rank_basis": self.basis,
+            "state": "landed",
+            "reason": issue or None,
+            "capture": first.capture,
+            "licence": first.licence,
+            "attribution": first.attribution,
+            "rows_landed": count,
+            "rows_out_of_scope": self.parsed.out_of_scope,
+            "row_digest": row_digest,
+            "code_fingerprint": code_fingerprint(),
+            "delivery": self.about.name,
+            "parse_number": parse_number,
+            "parser_fingerprint": parser_fingerprint(self.about.source),
+            "snapshot_keys": [snapshot.key for snapshot in self.snapshots],
+        }
 
 
 def _reconcile(parsed: Parsed, result: Landed) -> None:
@@ -110,127 +254,61 @@ def _reconcile(parsed: Parsed, result: Landed) -> None:
 
 
 def _is_known(connection: Connection, source: str, dataset: str, snapshots: Sequence[Snapshot]) -> bool:
-    """Whether these very bytes were delivered before, and are still the last word or were rejected under this code."""
-    shas = [snapshot.sha256 for snapshot in snapshots]
-    rows = connection.execute(
-        "with delivered as ("
-        " select r.release_key, r.slice, r.rank, r.state, r.code_fingerprint,"
-        "  array_agg(s.sha256 order by rs.position) as shas, array_agg(s.manifest order by rs.position) as manifests"
-        " from meta.release as r join meta.release_snapshot as rs using (release_key) join meta.snapshot as s using (snapshot_key)"
-        " where r.source = %s and r.dataset = %s group by r.release_key)"
-        "select state, code_fingerprint, manifests, not exists ("
-        "  select 1 from delivered as higher where higher.slice = d.slice and higher.rank > d.rank and higher.state <> 'rejected')"
-        " from delivered as d where shas = %s",
-        [source, dataset, shas],
+    """Whether this very delivery was landed, or the one retrieved before it has the same bytes."""
+    manifests, shas = [snapshot.manifest for snapshot in snapshots], [snapshot.sha256 for snapshot in snapshots]
+    found = connection.execute(
+        "(select manifests = %(manifests)s from meta.delivery where (source, dataset, delivery) = (%(source)s, %(dataset)s, %(delivery)s))"
+        " union all (select shas = %(shas)s from meta.delivery where (source, dataset) = (%(source)s, %(dataset)s)"
+        "  and delivery <> %(delivery)s and retrieved_at <= %(at)s order by retrieved_at desc, delivery desc limit 1)",
+        {
+            "source": source,
+            "dataset": dataset,
+            "delivery": delivery_of(snapshots),
+            "manifests": manifests,
+            "shas": shas,
+            "at": snapshots[0].retrieved_at,
+        },
     ).fetchall()
-    if not rows:
-        # the same rows may have been confirmed under this very label
-        found = connection.execute(
-            "select 1 from meta.confirmation as c join meta.snapshot as s using (snapshot_key)"
-            " where s.source = %s and s.dataset = %s and s.manifest = %s",
-            [source, dataset, snapshots[0].manifest],
-        ).fetchone()
-        return found is not None
-    if any(state == "rejected" and code != code_fingerprint() for state, code, _, _ in rows):
-        return False
-    same_delivery = [snapshot.manifest for snapshot in snapshots]
-    return all(state == "rejected" or manifests == same_delivery or is_last for state, _, manifests, is_last in rows)
+    return any(known for (known,) in found)
 
 
-def _stage(
-    connection: Connection, source: Source, dataset_name: str, snapshots: Sequence[Snapshot], parsed: Parsed, result: Landed
-) -> dict[str, Any]:
-    """Copies the new slices into raw and returns the journal's entry for them."""
-    dataset, first = source.dataset(dataset_name), snapshots[0]
-    edition = parsed.edition or first.edition
-    # of two deliveries under one label the later retrieved ranks higher
-    rank, basis = (f"{edition}/{first.retrieved_at}", "agency") if edition else (first.retrieved_at, "retrieved")
-    label = edition or f"retrieved {first.retrieved_at}"
-    releases, confirmations = [], []
-    for name, rows in parsed.slices.items():
-        key = content_key("release", source.code, dataset_name, name, label, *(snapshot.sha256 for snapshot in snapshots))
-        snapshot = _snapshot(snapshots, parsed, name)
-        count, digest = _copy(connection, dataset, key, snapshot, parsed.columns, rows) if parsed.columns else (0, "")
-        result.parsed += count
-        below = _below(connection, source.code, dataset_name, name, rank)
-        if below and below[1] == digest and name != UNREADABLE:
-            _delete(connection, dataset, key)
-            if basis == "agency" and below[2] != label:
-                confirmations.append({"release_key": below[0], "edition": label, "rank": rank, "snapshot_key": first.key})
-                result.confirmed += 1
-            else:
-                result.unchanged += 1
-            continue
-        result.landed, result.rows = result.landed + 1, result.rows + count
-        result.releases.append(key)
-        releases.append(
-            {
-                "release_key": key,
-                "source": source.code,
-                "dataset": dataset_name,
-                "slice": name,
-                "edition": label,
-                "rank": rank,
-                "rank_basis": basis,
-                "state": "landed",
-                "reason": result.unreadable or None,
-                "capture": first.capture,
-                "licence": first.licence,
-                "attribution": first.attribution,
-                "rows_landed": count,
-                "rows_out_of_scope": parsed.out_of_scope,
-                "row_digest": digest,
-                "code_fingerprint": code_fingerprint(),
-                "snapshot_keys": [snapshot.key for snapshot in snapshots],
-            }
-        )
-    return {
-        "source": source.code,
-        "dataset": dataset_name,
-        "snapshots": [_snapshot_row(snapshot) for snapshot in snapshots],
-        "releases": releases,
-        "confirmations": confirmations,
-    }
+def copy(
+    connection: Connection, dataset: Dataset, release_key: int, snapshot_key: int, parsed: Parsed, name: str, versions: Collection[int]
+) -> tuple[int, dict[int, str]]:
+    """COPY of one slice into the raw table of its shape, in one pass over the rows.
 
-
-def _below(connection: Connection, source: str, dataset: str, name: str, rank: str) -> tuple[int, str, str] | None:
-    """Key, digest and label of the accepted release ranked directly below `rank` in the slice."""
-    return connection.execute(
-        "select release_key, row_digest, edition from meta.release"
-        " where source = %s and dataset = %s and slice = %s and rank <= %s and state = any(%s) order by rank desc limit 1",
-        [source, dataset, name, rank, list(ledger.ACCEPTED_STATES)],
-    ).fetchone()
-
-
-def _copy(
-    connection: Connection, dataset: Dataset, release_key: int, snapshot_key: int, columns: Sequence[str], rows: Iterable[Row]
-) -> tuple[int, str]:
-    """COPY of one release into the raw table of its shape, in one pass over the rows.
-
-    Returns their number, which is also what the table counts, and the sha256 of their values without the addresses.
-    Raises `LandingError` if the counts differ.
+    Returns their number, which is also what the table counts, and the digests of these versions.
+    Raises `LandingError` if the counts differ, `ContractError` for a row that cannot be read.
     """
-    _delete(connection, dataset, release_key)  # rejected under other code, and now judged anew
+    delete(connection, dataset, release_key)
     table = sql.Identifier("raw", dataset.shape)
-    names = sql.SQL(", ").join(map(sql.Identifier, ("_release_key", "_snapshot_key", "_row", *columns)))
+    names = sql.SQL(", ").join(map(sql.Identifier, ("_release_key", "_snapshot_key", "_row", *parsed.columns)))
     statement = sql.SQL("copy {} ({}) from stdin with (format csv)").format(table, names)
-    parsed, total, keys = 0, hashlib.sha256(), f"{release_key},{snapshot_key},"
+    digests = {version: digest.VERSIONS[version]() for version in versions}
+    count, keys = 0, f"{release_key},{snapshot_key},"
     with step("land.copy"), connection.cursor() as cursor:
-        with cursor.copy(statement) as copy:
-            for addresses, lines in blocks_of(rows):
-                parsed += len(lines)
-                total.update("\n".join([*lines, ""]).encode())
-                if '"' in "".join(addresses):
-                    addresses = [address.replace('"', '""') for address in addresses]
-                # the address is quoted by hand: the line behind it is written once, for the digest and for the table
-                copy.write("".join([f'{keys}"{address}",{line}\n' for address, line in zip(addresses, lines, strict=True)]))
+        with cursor.copy(statement) as target:
+            for block in parsed.blocks(name):
+                count += len(block.lines)
+                for each in digests.values():
+                    each.update(block.lines, block.content)
+                target.write(_addressed(keys, block))
         found = cursor.execute(sql.SQL("select count(*) from {} where _release_key = %s").format(table), [release_key]).fetchone()
-    if found != (parsed,):
-        raise LandingError(f"release {release_key}: {parsed} rows were parsed, {found} are in raw.{dataset.shape}; nothing was kept")
-    return parsed, total.hexdigest()
+    if found != (count,):
+        raise LandingError(f"release {release_key}: {count} rows were parsed, {found} are in raw.{dataset.shape}; nothing was kept")
+    return count, {version: each.result() for version, each in digests.items()}
 
 
-def _delete(connection: Connection, dataset: Dataset, release_key: int) -> None:
+def _addressed(keys: str, block: Block) -> str:
+    """The lines of a block with keys and address before them; the address is quoted by hand: a line is written once, whoever reads it."""
+    addresses = block.addresses
+    if '"' in "".join(addresses):
+        addresses = [address.replace('"', '""') for address in addresses]
+    return "".join([f'{keys}"{address}",{line}\n' for address, line in zip(addresses, block.lines, strict=True)])
+
+
+def delete(connection: Connection, dataset: Dataset, release_key: int) -> None:
+    """Takes the rows of a release out of raw."""
     connection.execute(sql.SQL("delete from {} where _release_key = %s").format(sql.Identifier("raw", dataset.shape)), [release_key])
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from extractors.archive import Request, Snapshot, archive_of
-from extractors.delivery import client_of, refuse, take
+from extractors.delivery import client_of, land_each, refuse
 from extractors.http import answered, begin, read_file
 from extractors.landing import Landed
 from extractors.source import ByHand, Dataset, Source, load_source
@@ -32,8 +32,8 @@ def record(
     capture: ByHand,
     retrieved: str = "",
     note: str = "",
-) -> tuple[list[Snapshot], Landed]:
-    """Archives the files as one delivery of the dataset and lands it; the caller judges it.
+) -> tuple[list[Snapshot], Iterator[Landed]]:
+    """Archives the files as one delivery of the dataset; what is returned with its snapshots lands it, and the caller judges.
 
     `questions` says for each file which declared question it answers: its name (year, edition, number) or its address; it may be
     left out if the dataset has but one. `retrieved` is when the files were taken from the agency (ISO 8601), else when each was
@@ -63,7 +63,7 @@ def record(
         refuse(profile, source, dataset, snapshot)
     kept = {snapshot.key: snapshot for snapshot in archive.write_delivery(transport.given)}
     snapshots = [kept[snapshot.key] for snapshot in asked]
-    return snapshots, take(profile, source, dataset, snapshots)
+    return snapshots, land_each(profile, source, dataset, iter([snapshots]))
 
 
 class FileTransport:

@@ -5,62 +5,194 @@ After a kill that is at most the last entry; after the database was dropped it i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-from extractors.archive import archive_of
-from extractors.landing import reland
-from extractors.source import load_source
+from extractors import digest
+from extractors.archive import Archive, Snapshot, archive_of
+from extractors.landing import as_declared, copy, delete, delivery_of, parse, slice_snapshots
+from extractors.reparse import Declaration, deliveries
+from extractors.rows import ContractError
+from extractors.source import SourceError, load_source
 from warehouse import ledger
-from warehouse.build import build, is_built, prepare
+from warehouse.build import BuildError, build, is_built
 from warehouse.candidate import Candidate
-from warehouse.connection import connect
+from warehouse.connection import Connection, connect
 from warehouse.fingerprint import code_fingerprint
 from warehouse.journal import Entry, Journal
+from warehouse.keys import hex_key
 from warehouse.locks import hold
 from warehouse.profile import Profile
-from warehouse.publication import KEEP, prune, show
+from warehouse.publication import point_readers, prune, readers_schema, show
 from warehouse.steps import step
 
+Kept = dict[tuple[str, str, str], dict[str, Any]]
 
-def catch_up(profile: Profile, progress: Callable[[Entry], None] = lambda entry: None) -> int:
-    """Applies what the database lacks of the journal and returns the number of entries; `progress` hears of each.
 
-    Releases are parsed anew from the archive; a publication that is still kept is built anew if its code is this code,
-    otherwise only the ledger remembers it and the next run publishes under the new code.
+@dataclass
+class Replayed:
+    """How many entries were applied; which releases this code reads otherwise, and which kept publications it cannot rebuild, and why."""
+
+    entries: int = 0
+    not_at_hand: list[str] = field(default_factory=list)
+    not_rebuilt: list[str] = field(default_factory=list)
+
+
+class Written(NamedTuple):
+    """A release as the journal or the ledger has it."""
+
+    release_key: int
+    slice: str
+    row_digest: str
+
+
+def catch_up(profile: Profile, progress: Callable[[Entry], None] = lambda entry: None) -> Replayed:
+    """Applies what the database lacks of the journal; `progress` hears of each entry.
+
+    Releases are parsed anew from the archive. Where this code reads the bytes otherwise than the code of that time, the release is in
+    the ledger and its rows are not at hand: the next run parses its delivery anew. Publications that are still kept are built anew if
+    their code is this code, the one that readers see under any code; the others are named.
     """
-    journal = Journal(profile.journal)
+    replayed = Replayed()
     with step("catch_up"), hold(profile, "catch up", wait=True):
         with connect(profile, "koshi_loader") as connection:
-            missing = journal.entries(after=ledger.last_applied(connection))
-        kept = {entry.sequence for entry in [entry for entry in missing if entry.kind == "published"][-KEEP:]}
+            missing = Journal(profile.journal).entries(after=ledger.last_applied(connection))
+        kept = _kept_declarations(missing)
         for entry in missing:
             progress(entry)
-            _apply(profile, entry, rebuild=entry.sequence in kept)
+            replayed.not_at_hand += _apply(profile, entry, kept)
+            replayed.entries += 1
+        _rebuild(profile, replayed)
         if missing:
             prune(profile)
-    return len(missing)
+    return replayed
 
 
-def _apply(profile: Profile, entry: Entry, *, rebuild: bool) -> None:
-    if entry.kind == "landed":
+def _kept_declarations(entries: Sequence[Entry]) -> Kept:
+    """What later code wrote down as declared for deliveries that came before declarations were kept."""
+    found: Kept = {}
+    for entry in entries:
+        if entry.kind == "reparsed":
+            for delivery, declaration in entry.body["declarations"].items():
+                found.setdefault((entry.body["source"], entry.body["dataset"], delivery), declaration)
+    return found
+
+
+def _apply(profile: Profile, entry: Entry, kept: Kept) -> list[str]:
+    """Applies one entry; returns which of its releases this code reads otherwise, and why."""
+    if entry.kind in ("landed", "reparsed"):
         with connect(profile, "koshi_loader") as connection:
-            reland(connection, archive_of(profile), load_source(entry.body["source"]), entry)
-        return
-    if entry.kind == "published" and rebuild and entry.body["code_fingerprint"] == code_fingerprint():
-        _build(profile, entry)
+            return reland(connection, archive_of(profile), entry, kept)
     points_readers = entry.kind == "published" or entry.body.get("kind") == "pin"
     with connect(profile, None if points_readers else "koshi_loader") as connection:
         if points_readers:
             show(connection, entry)
         else:
             ledger.apply(connection, entry)
+    return []
 
 
-def _build(profile: Profile, entry: Entry) -> None:
-    """The publication's schema, unless it stands already: then the process died after the build."""
-    candidate = Candidate(entry.body["publication_key"], tuple((key, current) for key, current in entry.body["releases"]))
+def reland(connection: Connection, archive: Archive, entry: Entry, kept: Kept) -> list[str]:
+    """Applies an entry of deliveries: their rows are parsed anew from the archived bytes. The caller commits.
+
+    Returns which releases this code reads otherwise, and why: the ledger says that their rows are not at hand.
+    """
+    body = entry.body
+    source, dataset = body["source"], body["dataset"]
+    if entry.kind == "landed":
+        snapshots = [archive.read_manifest(snapshot["manifest"]) for snapshot in body["snapshots"]]
+        name = delivery_of(snapshots)
+        known = {name: (snapshots, body.get("declaration") or kept.get((source, dataset, name)))}
+    else:
+        known = deliveries(connection, archive, source, dataset)
+    missing: dict[int, str] = {}
+    for name, (snapshots, declaration) in known.items():
+        wanted = [
+            Written(release["release_key"], release["slice"], release["row_digest"])
+            for release in body["releases"]
+            if release.get("delivery", name) == name
+        ]
+        missing |= rows_from_bytes(connection, archive, source, dataset, snapshots, declaration, wanted)
+    ledger.apply(connection, entry)
+    connection.execute("update meta.release set rows_at_hand = false where release_key = any(%s)", [list(missing)])
+    return [f"journal entry {entry.sequence}, {source}.{dataset}, release {hex_key(key)}: {why}" for key, why in missing.items()]
+
+
+def rows_from_bytes(
+    connection: Connection,
+    archive: Archive,
+    source: str,
+    dataset_name: str,
+    snapshots: Sequence[Snapshot],
+    declaration: Declaration,
+    wanted: Sequence[Written],
+) -> dict[int, str]:
+    """Copies the rows of releases of one delivery into raw, from the archived bytes; returns those that come out otherwise, and why."""
+    wanted = [release for release in wanted if release.row_digest]  # what could not be read has no rows
+    if not wanted:
+        return {}
+    try:
+        dataset = as_declared(load_source(source), dataset_name, declaration)
+        parsed = parse(source, dataset, archive, snapshots)
+    except (ContractError, SourceError) as error:
+        return {release.release_key: str(error) for release in wanted}
+    missing = {}
+    for release in wanted:
+        version = digest.version_of(release.row_digest)
+        found = {version: "no such slice"}
+        if release.slice in parsed.slices and release.slice not in parsed.unreadable:
+            key = slice_snapshots(snapshots, parsed, release.slice)[0].key
+            try:
+                with connection.transaction():
+                    _, found = copy(connection, dataset, release.release_key, key, parsed, release.slice, [version])
+            except ContractError as error:
+                found = {version: str(error)}
+        if found[version] != release.row_digest:
+            delete(connection, dataset, release.release_key)
+            missing[release.release_key] = f"this code ({code_fingerprint()}) reads its bytes otherwise than the code that landed it"
+    return missing
+
+
+def _rebuild(profile: Profile, replayed: Replayed) -> None:
+    """Builds what readers see, and what is kept for a rollback, where its schema does not stand."""
     with connect(profile) as connection:
-        if is_built(connection, candidate.schema):
-            return
-    prepare(profile)
-    build(profile, candidate)
+        rows = connection.execute(
+            "select publication_key, number, code_fingerprint, is_current from meta.publication where is_kept order by number"
+        ).fetchall()
+        wanted = [row for row in rows if not is_built(connection, Candidate(row[0], ()).schema)]
+    for key, number, code, is_current in wanted if replayed.entries else [row for row in wanted if row[3]]:
+        if why := _why_not(profile, key, code, is_current=is_current) or _built(profile, key):
+            replayed.not_rebuilt.append(f"publication {number}: {why}")
+    with connect(profile) as connection:
+        current = next((Candidate(row[0], ()).schema for row in rows if row[3]), None)
+        if current and readers_schema(connection) != current and is_built(connection, current):
+            point_readers(connection, current)
+
+
+def _why_not(profile: Profile, key: int, code: str, *, is_current: bool) -> str:
+    with connect(profile) as connection:
+        missing = connection.execute(
+            "select r.source, r.dataset, r.slice, r.release_key from meta.publication_release as p join meta.release as r"
+            " using (release_key) where p.publication_key = %s and not r.rows_at_hand order by 1, 2, 3 limit 1",
+            [key],
+        ).fetchone()
+    if missing:
+        source, dataset, name, release = missing
+        return f"this code reads {source}.{dataset}, slice {name}, release {hex_key(release)} otherwise than the code of that time"
+    if code != code_fingerprint() and not is_current:
+        return f"it was made by other code ({code}); this is {code_fingerprint()}"
+    return ""
+
+
+def _built(profile: Profile, key: int) -> str:
+    """Builds a publication's schema; returns why it cannot be built."""
+    with connect(profile) as connection:
+        rows = connection.execute(
+            "select release_key, is_current from meta.publication_release where publication_key = %s order by release_key", [key]
+        ).fetchall()
+    try:
+        build(profile, Candidate(key, tuple((int(release), bool(current)) for release, current in rows)))
+    except BuildError as error:
+        return str(error)
+    return ""

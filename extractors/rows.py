@@ -1,17 +1,18 @@
-"""What a `parse.py` returns: rows of text in slices, exactly as sourced."""
+"""What a `parse.py` takes and returns: answers with the questions they answer, and rows of text in slices, exactly as sourced."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from extractors.digest import one_spelling
 
 # its address in the answer, then the values of the raw table's columns; empty text and null both land as NULL
 Row = tuple[str | None, ...]
-# many rows at once: their addresses, and beside them their values as lines of CSV
-Block = tuple[list[str], list[str]]
 BLOCK = 20_000
 WHOLE = "whole"
 UNREADABLE = "unreadable"
@@ -25,22 +26,79 @@ class ContractError(ValueError):
         super().__init__(f"at {position}: expected {expected}, found {found}")
 
 
+@dataclass(frozen=True)
+class Answered:
+    """The bytes of an answer, and the archived question: what the answer is about is said by it, never by today's declaration."""
+
+    url: str
+    params: tuple[tuple[str, str], ...]
+    form: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def asked(self, name: str) -> list[str]:
+        """The values of one parameter of the question, in its address or its form."""
+        return [value for key, value in (*self.params, *self.form) if key == name]
+
+    def asked_once(self, name: str) -> str:
+        """The one value of a parameter. Raises `ContractError` if the question has none or several."""
+        values = self.asked(name)
+        if len(values) != 1:
+            raise ContractError(f"the question {self.url}", f"one parameter {name}", f"{len(values)}")
+        return values[0]
+
+    def named(self, pattern: str) -> str:
+        """What the one group of the pattern finds in the address. Raises `ContractError` if it finds nothing."""
+        found = re.search(pattern, self.url)
+        if found is None:
+            raise ContractError(f"the question {self.url}", f"an address with {pattern}", "none")
+        return found[1]
+
+
+class Block(NamedTuple):
+    """Many rows at once: their addresses, their values as lines of CSV, and as lines what they say (see `Parsed.figures`)."""
+
+    addresses: list[str]
+    lines: list[str]
+    content: list[str]
+
+
 @dataclass
 class Parsed:
     """Rows of one delivery, by slice. `columns` are those of the raw table; a row is its address followed by their values.
 
-    The rows of a slice may be a list, or for a large answer something that is read as it is iterated.
-    `bodies` says for a slice which of the answers it comes from, counted from 0, where it is not the first.
-    `edition` is the agency's own label of the vintage inside the bytes (an ISO date or a version), empty if it states none;
+    The rows of a slice may be a list, or for a large answer something that is read as it is iterated. `answers` says for a slice which
+    of the answers it rests on, counted from 0, where it is not all of them; `unreadable` holds the slices whose own answer cannot be
+    read. `edition` is the agency's own label of the vintage inside the bytes (an ISO date or a version), empty if it states none;
     `out_of_scope` counts what was delivered and is declared as not taken; `reported` is the count that the source itself gives.
+
+    Two releases say the same if their rows do, in any order: the columns `figures` in one spelling (`decimal_marks` are those that the
+    agency writes), and without the columns `places`, which say where in the answer a row stands.
     """
 
     columns: tuple[str, ...]
     slices: dict[str, Iterable[Row]] = field(default_factory=dict)
-    bodies: dict[str, int] = field(default_factory=dict)
+    answers: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    unreadable: dict[str, ContractError] = field(default_factory=dict)
     edition: str = ""
     out_of_scope: int = 0
     reported: int | None = None
+    figures: tuple[str, ...] = ("value",)
+    decimal_marks: str = "."
+    places: tuple[str, ...] = ()
+
+    def blocks(self, name: str) -> Iterator[Block]:
+        """The rows of a slice, many at once."""
+        rows = self.slices[name]
+        if isinstance(rows, InBlocks):
+            yield from rows.blocks()
+            return
+        kept = [at for at, column in enumerate(self.columns, 1) if column not in self.places]
+        figures = {self.columns.index(column) + 1 for column in self.figures if column in self.columns}
+        remaining = iter(rows)
+        while block := list(islice(remaining, BLOCK)):
+            lines = csv_lines(row[1:] for row in block)
+            said = csv_lines([one_spelling(row[at], self.decimal_marks) if at in figures else row[at] for at in kept] for row in block)
+            yield Block([str(row[0]) for row in block], lines, said)
 
 
 def by_slice(rows: Iterable[tuple[str, Row]]) -> dict[str, Iterable[Row]]:
@@ -49,6 +107,31 @@ def by_slice(rows: Iterable[tuple[str, Row]]) -> dict[str, Iterable[Row]]:
     for name, row in rows:
         slices.setdefault(name, []).append(row)
     return dict(slices)
+
+
+def one_slice_an_answer(
+    columns: tuple[str, ...],
+    answers: Sequence[Answered],
+    slice_of: Callable[[Answered], str],
+    rows_of: Callable[[str, bytes], Iterable[Row]],
+    figures: tuple[str, ...] = ("value",),
+) -> Parsed:
+    """A delivery in which each answer is a slice of its own, read without the others: one that cannot be read leaves them as they are.
+
+    `slice_of` names the slice by the question, `rows_of` reads its rows by that name.
+    Raises `ContractError` if two answers are of one slice.
+    """
+    parsed = Parsed(columns, figures=figures)
+    for number, answer in enumerate(answers):
+        name = slice_of(answer)
+        if name in parsed.answers:
+            raise ContractError(f"the answer {number + 1}", "one answer a slice", f"a second answer of {name}")
+        parsed.answers[name] = (number,)
+        try:
+            parsed.slices[name] = list(rows_of(name, answer.body))
+        except ContractError as error:
+            parsed.unreadable[name] = error
+    return parsed
 
 
 class _Lines(list[str]):
@@ -71,13 +154,3 @@ class InBlocks(Protocol):
 
     def blocks(self) -> Iterator[Block]:
         """The rows in order."""
-
-
-def blocks_of(rows: Iterable[Row]) -> Iterator[Block]:
-    """The rows in blocks, whatever they are."""
-    if isinstance(rows, InBlocks):
-        yield from rows.blocks()
-        return
-    remaining = iter(rows)
-    while block := list(islice(remaining, BLOCK)):
-        yield [str(row[0]) for row in block], csv_lines(row[1:] for row in block)

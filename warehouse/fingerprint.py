@@ -30,6 +30,22 @@ def core_fingerprint() -> str:
     return _fingerprint(ROOT, CORE)
 
 
+@cache
+def parser_fingerprint(source: str) -> str:
+    """12 hexadecimal digits over the code that reads the bytes of a source."""
+    folder = ROOT / "extractors" / source
+    own = [str(file.relative_to(ROOT)) for file in sorted(folder.glob("*.py")) if file.name != "client.py"]
+    return _fingerprint(ROOT, [*own, "extractors/rows.py"])
+
+
+@cache
+def verdict_fingerprint(source: str) -> str:
+    """12 hexadecimal digits over the code that gate 1 judges the releases of a source by."""
+    gate = ("expectations/check.py", "expectations/gate1.py", "expectations/validation.py", "expectations/suites")
+    typed = ("dbt/dbt_project.yml", "dbt/macros", "dbt/seeds", f"dbt/staging/{source}")
+    return _fingerprint(ROOT, [*gate, *typed, f"extractors/{source}/source.yml"])
+
+
 def core_schema() -> str:
     """The schema that this code's seeds, staging views and core facts live in."""
     return f"core_{core_fingerprint()}"

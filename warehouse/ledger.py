@@ -60,11 +60,69 @@ def _insert(connection: Connection, table: str, row: dict[str, Any], *, conflict
 
 
 def _landed(connection: Connection, entry: Entry) -> None:
-    for snapshot in entry.body["snapshots"]:
+    """A delivery has come: what was asked and answered, and the releases that say something new."""
+    body = entry.body
+    _delivery(connection, body)
+    _releases(connection, entry)
+    if fingerprint := body.get("parser_fingerprint"):
+        _insert(
+            connection,
+            "meta.parser",
+            {"source": body["source"], "dataset": body["dataset"], "parser_fingerprint": fingerprint},
+            conflict="on conflict do nothing",
+        )
+
+
+def _reparsed(connection: Connection, entry: Entry) -> None:
+    """Other code has read every delivery of a dataset anew: a change of ours, whatever it changed."""
+    body = entry.body
+    for delivery, declaration in body["declarations"].items():
+        connection.execute(
+            "update meta.delivery set declaration = %s where (source, dataset, delivery) = (%s, %s, %s) and declaration is null",
+            [Jsonb(declaration), body["source"], body["dataset"], delivery],
+        )
+    _releases(connection, entry)
+    _insert(
+        connection,
+        "meta.parser",
+        {"source": body["source"], "dataset": body["dataset"], "parser_fingerprint": body["after"]},
+        conflict="on conflict (source, dataset) do update set parser_fingerprint = excluded.parser_fingerprint",
+    )
+
+
+def _delivery(connection: Connection, body: dict[str, Any]) -> None:
+    snapshots = body["snapshots"]
+    for snapshot in snapshots:
         _insert(connection, "meta.snapshot", snapshot, conflict="on conflict (snapshot_key) do nothing")
+    declaration = body.get("declaration")
+    connection.execute(
+        "insert into meta.delivery (source, dataset, delivery, retrieved_at, manifests, shas, declaration)"
+        " values (%s, %s, %s, %s, %s, %s, %s)"
+        " on conflict (source, dataset, delivery) do update set manifests = excluded.manifests, shas = excluded.shas,"
+        " declaration = excluded.declaration",
+        [
+            body["source"],
+            body["dataset"],
+            _delivery_of(snapshots[0]["manifest"]),
+            snapshots[0]["retrieved_at"],
+            [snapshot["manifest"] for snapshot in snapshots],
+            [snapshot["sha256"] for snapshot in snapshots],
+            Jsonb(declaration) if declaration else None,
+        ],
+    )
+
+
+def _delivery_of(manifest: str) -> str:
+    """The name of the delivery that a manifest lies in: `manifests/<source>/<dataset>/<delivery>/…`."""
+    return manifest.split("/")[3]
+
+
+def _releases(connection: Connection, entry: Entry) -> None:
+    manifests = {snapshot["snapshot_key"]: snapshot["manifest"] for snapshot in entry.body["snapshots"]}
     for release in entry.body["releases"]:
         snapshots = release["snapshot_keys"]
-        row = {key: value for key, value in release.items() if key != "snapshot_keys"}
+        row: dict[str, Any] = {"delivery": _delivery_of(manifests[snapshots[0]])} if "delivery" not in release else {}
+        row |= {key: value for key, value in release.items() if key != "snapshot_keys"}
         _forget(connection, row["release_key"])
         _insert(connection, "meta.release", row | {"recorded_at": entry.at})
         for position, key in enumerate(snapshots):
@@ -74,7 +132,7 @@ def _landed(connection: Connection, entry: Entry) -> None:
 
 
 def _forget(connection: Connection, release_key: int) -> None:
-    """Makes room for a release that was rejected under other code and is landed anew."""
+    """Makes room for a release that an earlier version landed anew after it was rejected under other code."""
     for table in ("quality.quarantine", "meta.release_snapshot", "meta.release"):
         connection.execute(f"delete from {table} where release_key = %s", [release_key])
 
@@ -83,8 +141,16 @@ def _judged(connection: Connection, entry: Entry) -> None:
     """Gate 1 has spoken of releases: accepted or rejected, with what it quarantined and every result."""
     for verdict in entry.body["releases"]:
         connection.execute(
-            "update meta.release set state = %s, reason = %s, rows_quarantined = %s, code_fingerprint = %s where release_key = %s",
-            [verdict["state"], verdict["reason"], len(verdict["quarantined"]), entry.body["code_fingerprint"], verdict["release_key"]],
+            "update meta.release set state = %s, reason = %s, rows_quarantined = %s, code_fingerprint = %s, verdict_fingerprint = %s"
+            " where release_key = %s",
+            [
+                verdict["state"],
+                verdict["reason"],
+                len(verdict["quarantined"]),
+                entry.body["code_fingerprint"],
+                entry.body.get("verdict_fingerprint"),
+                verdict["release_key"],
+            ],
         )
         connection.execute("delete from quality.quarantine where release_key = %s", [verdict["release_key"]])
         for pointer in verdict["quarantined"]:
@@ -187,6 +253,7 @@ def _decided(connection: Connection, entry: Entry) -> None:
 
 _APPLY = {
     "landed": _landed,
+    "reparsed": _reparsed,
     "judged": _judged,
     "held": _held,
     "refused": _refused,

@@ -73,6 +73,22 @@ def show(connection: Connection, entry: Entry) -> None:
 
 
 @_patiently
+def point_readers(connection: Connection, schema: str) -> None:
+    """Points the views of `bi` at a schema that the ledger says readers see already. The caller commits."""
+    _point_views(connection, schema)
+
+
+def readers_schema(connection: Connection) -> str | None:
+    """The publication schema that the views of `bi` read; None if there are none."""
+    row = connection.execute(
+        r"select n.nspname from pg_depend as d join pg_rewrite as r on r.oid = d.objid join pg_class as v on v.oid = r.ev_class"
+        r" join pg_class as t on t.oid = d.refobjid join pg_namespace as n on n.oid = t.relnamespace"
+        r" where d.classid = 'pg_rewrite'::regclass and v.relnamespace = 'bi'::regnamespace and n.nspname ~ '^pub_' limit 1"
+    ).fetchone()
+    return row[0] if row else None
+
+
+@_patiently
 def roll_back(profile: Profile, publication_key: int, person: str, reason: str) -> None:
     """Points readers at a kept publication and pins it until a person unpins it.
 

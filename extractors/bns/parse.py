@@ -6,11 +6,13 @@ territory or unit is a row like any other, and gate 1 decides.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from extractors.bns.printed import parse_printed
 from extractors.bns.table import parse_element_table, parse_matrix, parse_region_table
 from extractors.bns.taldau import parse_element_json, parse_tree
 from extractors.bns.workbook import parse_workbook
-from extractors.rows import Parsed
+from extractors.rows import Answered, Parsed
 from extractors.source import Dataset
 
 PARSERS = {
@@ -24,6 +26,8 @@ PARSERS = {
 }
 
 
-def parse(dataset: Dataset, bodies: list[bytes]) -> Parsed:
-    """The rows of one delivery, whose bodies are in the order of the requests. Raises `ContractError` with the position."""
-    return PARSERS[dataset.request["interface"]](dataset, bodies)
+def parse(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
+    """The rows of one delivery, whose answers are in the order of the requests. Raises `ContractError` with the position."""
+    parsed = PARSERS[dataset.request["interface"]](dataset, answers)
+    parsed.figures, parsed.decimal_marks = ("value", "value_high", "tolerance"), ".,"
+    return parsed

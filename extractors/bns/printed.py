@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from extractors.bns.decode import decode_table, text_or_none
-from extractors.rows import ContractError, Parsed, Row, by_slice
+from extractors.rows import Answered, ContractError, Parsed, Row, by_slice
 from extractors.source import Dataset
 
 PRINTED = (
@@ -31,9 +31,9 @@ PRINTED = (
 )
 
 
-def parse_printed(dataset: Dataset, bodies: list[bytes]) -> Parsed:
+def parse_printed(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
     """One row a printed figure, in slices of the declared column. Raises `ContractError` with the line."""
-    header, records = decode_table(bodies[0], ",")
+    header, records = decode_table(answers[0].body, ",")
     if tuple(header) != PRINTED:
         raise ContractError("line 1", ",".join(PRINTED), ",".join(header))
     slices = by_slice(_rows(dataset, records))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from extractors.bns.decode import decode_table, text_or_none
 from extractors.bns.scope import in_scope
-from extractors.rows import WHOLE, ContractError, Parsed, Row, by_slice
+from extractors.rows import WHOLE, Answered, ContractError, Parsed, Row, by_slice, one_slice_an_answer
 from extractors.source import Dataset
 
 TABLE = ("element_id", "indicator", "unit", "sheet", "section", "territory", "locality", "ethnicity", "sex", "age", "period", "value")
@@ -17,22 +18,24 @@ BREAKDOWNS = {"КАТО(по каталогу)": "territory", "СПТМ (по к
 NEEDED = {"NAM", "DAT", "PERIOD", "КАТО(по каталогу)", "VAL"}
 # YYYYMM; Taldau's tree writes MMYYYY, which must not be taken for it
 PERIOD = re.compile(r"((?:19|20)\d\d)(0[1-9]|1[0-2])")
+ELEMENT = r"/element/(\d+)/"
 REGION_HEADER = ["region", "month", "arrivals", "departures", "net"]
 # region_emmigr is the origin, region_immigr the destination, spelt as the bureau's copy spells them
 MATRIX_HEADER = ["Year", "region_emmigr", "region_immigr", "N"]
 
 
-def parse_element_table(dataset: Dataset, bodies: list[bytes]) -> Parsed:
+def parse_element_table(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
     """The lines of an element file; districts are counted as out of scope. Raises `ContractError` with the line.
 
     The file is refused if NAM is not the declared indicator and unit: a link of the bureau once served another table.
     """
-    header, records = decode_table(bodies[0], "\t")
+    header, records = decode_table(answers[0].body, "\t")
     _check_element_header(header)
+    element = answers[0].named(ELEMENT)
     rows: list[Row] = []
     out_of_scope = 0
     for line, cells in records:
-        row = _element_row(dataset, line, dict(zip(header, cells, strict=True)))
+        row = _element_row(dataset, element, line, dict(zip(header, cells, strict=True)))
         if in_scope(dataset, row[1 + TABLE.index("territory")]):
             rows.append(row)
         else:
@@ -53,7 +56,7 @@ def _check_element_header(header: list[str]) -> None:
         raise ContractError("line 1", "each column once", str(header))
 
 
-def _element_row(dataset: Dataset, line: int, cells: dict[str, str]) -> Row:
+def _element_row(dataset: Dataset, element: str, line: int, cells: dict[str, str]) -> Row:
     wanted, here = dataset.request, f"line {line}"
     name, expected = cells.pop("NAM"), f"{wanted['indicator']}({wanted['unit']})"
     if name != expected:
@@ -64,7 +67,7 @@ def _element_row(dataset: Dataset, line: int, cells: dict[str, str]) -> Row:
     for field, level in cells.items():
         if level != "0":
             raise ContractError(f"{here}, {field}", "'0', the only level that is known", repr(level))
-    found = {"element_id": wanted["element_id"], "indicator": wanted["indicator"], "unit": wanted["unit"], "period": period, "value": value}
+    found = {"element_id": element, "indicator": wanted["indicator"], "unit": wanted["unit"], "period": period, "value": value}
     return (here, *({**found, **members}.get(column) for column in TABLE))
 
 
@@ -76,19 +79,12 @@ def _period(here: str, code: str, name: str) -> str:
     return f"{code}*" if name.rstrip().endswith("*") else code
 
 
-def parse_region_table(dataset: Dataset, bodies: list[bytes]) -> Parsed:
-    """Internal arrivals, departures and net by region, one body and one slice a year; `section` holds the month or Total.
-
-    Raises `ContractError` with year and line.
-    """
-    years = dataset.request["years"]
-    if len(bodies) != len(years):
-        raise ContractError("the whole answer", f"one table for each of the years {', '.join(years)}", f"{len(bodies)} tables")
-    rows = by_slice(row for year, body in zip(years, bodies, strict=True) for row in _region_rows(dataset, year, body))
-    return Parsed(TABLE, rows, bodies={year: number for number, year in enumerate(years)})
+def parse_region_table(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
+    """Internal arrivals, departures and net by region, one answer and one slice a year; `section` holds the month or Total."""
+    return one_slice_an_answer(TABLE, answers, lambda answer: answer.asked_once("year"), partial(_region_rows, dataset))
 
 
-def _region_rows(dataset: Dataset, year: str, body: bytes) -> Iterator[tuple[str, Row]]:
+def _region_rows(dataset: Dataset, year: str, body: bytes) -> Iterator[Row]:
     header, records = decode_table(body, ",")
     if header != REGION_HEADER:
         raise ContractError(f"{year}, line 1", ",".join(REGION_HEADER), ",".join(header))
@@ -96,14 +92,14 @@ def _region_rows(dataset: Dataset, year: str, body: bytes) -> Iterator[tuple[str
     for line, (region, month, *figures) in records:
         for measure, figure in zip(REGION_HEADER[2:], figures, strict=True):
             about = (None, measure, dataset.request["unit"], None, month, region, None, None, None, None)
-            yield year, (f"{year}, line {line}, {measure}", *map(text_or_none, about), year, text_or_none(figure))
+            yield (f"{year}, line {line}, {measure}", *map(text_or_none, about), year, text_or_none(figure))
     if line == 1:
         raise ContractError(f"{year}, line 2", "at least one region", "none")
 
 
-def parse_matrix(dataset: Dataset, bodies: list[bytes]) -> Parsed:
+def parse_matrix(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
     """Moves from region to region, one slice a year. Raises `ContractError` with the line."""
-    header, records = decode_table(bodies[0], ",")
+    header, records = decode_table(answers[0].body, ",")
     if header != MATRIX_HEADER:
         raise ContractError("line 1", ",".join(MATRIX_HEADER), ",".join(header))
     slices = by_slice(_matrix_row(line, cells) for line, cells in records)

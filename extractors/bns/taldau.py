@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from extractors.bns.decode import decode_json, text_or_none
 from extractors.bns.scope import in_scope
-from extractors.rows import WHOLE, ContractError, Parsed, Row
+from extractors.bns.table import ELEMENT
+from extractors.rows import WHOLE, Answered, ContractError, Parsed, Row
 from extractors.source import Dataset
 
 TALDAU = ("index_id", "period_type", "dictionaries", "terms", "term_id", "term_name", "measure_name", "period", "value")
@@ -19,16 +20,15 @@ TREE_PERIOD = re.compile(r"y(0[1-9]|1[0-2])(19|20)\d\d\*?")
 YEAR_DATE = re.compile(r"31\.12\.((?:19|20)\d\d)")
 
 
-def parse_tree(dataset: Dataset, bodies: list[bytes]) -> Parsed:
+def parse_tree(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
     """One row a period of a node. Raises `ContractError` with the JSON pointer."""
-    nodes = _objects(bodies[0], "tree nodes")
-    wanted = dataset.request
+    nodes = _objects(answers[0].body, "tree nodes")
+    same = tuple(answers[0].asked_once(name) for name in ("p_index_id", "p_period_id", "p_dicIds", "p_terms"))
     rows: list[Row] = []
     for number, raw_node in enumerate(nodes):
         node = {key.strip(): value for key, value in raw_node.items()}
         if missing := {"id", "text", "measureName"} - node.keys():
             raise ContractError(f"/{number}", "a node with id, text and measureName", f"no {', '.join(sorted(missing))}")
-        same = (wanted["index_id"], wanted["period_type"], ",".join(wanted["dictionaries"]), ",".join(wanted["terms"]))
         about = (*same, text_or_none(node.pop("id")), text_or_none(node.pop("text")), text_or_none(node.pop("measureName")))
         for key, value in node.items():
             if key in NODE_KEYS:
@@ -39,15 +39,16 @@ def parse_tree(dataset: Dataset, bodies: list[bytes]) -> Parsed:
     return _whole(rows)
 
 
-def parse_element_json(dataset: Dataset, bodies: list[bytes]) -> Parsed:
+def parse_element_json(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
     """One row a period of a cell of the cube; those of districts are counted as out of scope.
 
     Raises `ContractError` with the JSON pointer.
     """
     rows: list[Row] = []
     out_of_scope = 0
-    for number, cell in enumerate(_objects(bodies[0], "cells of a cube")):
-        found = list(_cell(dataset, f"/{number}", cell))
+    element = answers[0].named(ELEMENT)
+    for number, cell in enumerate(_objects(answers[0].body, "cells of a cube")):
+        found = list(_cell(dataset, element, f"/{number}", cell))
         if in_scope(dataset, found[0][NAME] if found else None):
             rows += found
         else:
@@ -57,13 +58,13 @@ def parse_element_json(dataset: Dataset, bodies: list[bytes]) -> Parsed:
     return parsed
 
 
-def _cell(dataset: Dataset, position: str, cell: dict[str, Any]) -> Iterator[Row]:
+def _cell(dataset: Dataset, element: str, position: str, cell: dict[str, Any]) -> Iterator[Row]:
     wanted = dataset.request
     terms, names = _list(position, cell, "terms"), _list(position, cell, "termNames")
     if not len(terms) == len(names) == len(wanted["dictionaries"]):
         expected = f"a term and its name for each of the dictionaries {', '.join(wanted['dictionaries'])}"
         raise ContractError(position, expected, f"{len(terms)} terms and {len(names)} names")
-    same = (wanted["element_id"], wanted["period_type"], ",".join(wanted["dictionaries"]), ",".join(map(str, terms)))
+    same = (element, wanted["period_type"], ",".join(wanted["dictionaries"]), ",".join(map(str, terms)))
     # which members the other terms are, their ids say
     about = (*same, text_or_none(terms[0]), text_or_none(names[0]), None)
     periods = _list(position, cell, "periods")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import ParseError
 
 from openpyxl import load_workbook
@@ -13,8 +13,8 @@ from openpyxl.cell.cell import Cell, MergedCell
 from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet.worksheet import Worksheet
 
-from extractors.bns.table import TABLE
-from extractors.rows import ContractError, Parsed, Row, by_slice
+from extractors.bns.table import ELEMENT, TABLE
+from extractors.rows import Answered, ContractError, Parsed, Row, by_slice
 from extractors.source import Dataset
 
 # Sections of the sheets by sex; the first, untitled or titled otherwise, is the total
@@ -22,12 +22,12 @@ LOCALITIES = ("Городское население", "Сельское нас�
 YEAR = re.compile(r"(19|20)\d\d")
 
 
-def parse_workbook(dataset: Dataset, bodies: list[bytes]) -> Parsed:
+def parse_workbook(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
     """The cells, in slices of one reference date of one table; the edition is the date of the workbook's last change.
 
     Raises `ContractError` with sheet and cell.
     """
-    body = bodies[0]
+    body, element = answers[0].body, answers[0].named(ELEMENT)
     if not body:
         raise ContractError("byte 0", "an XLSX workbook", "0 bytes")
     try:
@@ -38,7 +38,7 @@ def parse_workbook(dataset: Dataset, bodies: list[bytes]) -> Parsed:
     if unknown := [name for name in book.sheetnames if name not in sheets]:
         raise ContractError(f"sheet {unknown[0]!r}", f"one of {', '.join(sheets)}", "an unknown sheet")
     modified = book.properties.modified if b"dcterms:modified" in _core_properties(body) else None
-    slices = by_slice(row for sheet in book.worksheets for row in _sheet(dataset, sheet, sheets[sheet.title]))
+    slices = by_slice(row for sheet in book.worksheets for row in _sheet(element, sheet, sheets[sheet.title]))
     if not slices:
         raise ContractError(f"sheet {book.sheetnames[0]!r}", "figures", "none")
     return Parsed(TABLE, slices, edition=modified.date().isoformat() if modified else "")
@@ -50,7 +50,7 @@ def _core_properties(body: bytes) -> bytes:
         return archive.read("docProps/core.xml") if "docProps/core.xml" in archive.namelist() else b""
 
 
-def _sheet(dataset: Dataset, sheet: Worksheet, sex: str) -> Iterator[tuple[str, Row]]:
+def _sheet(element: str, sheet: Worksheet, sex: str) -> Iterator[tuple[str, Row]]:
     years = _year_row(sheet)
     unit, section, locality = None, None, None
     for cells in sheet.iter_rows():
@@ -66,7 +66,7 @@ def _sheet(dataset: Dataset, sheet: Worksheet, sex: str) -> Iterator[tuple[str, 
             section, locality = label, label.strip() if label.strip() in LOCALITIES else None
         table = "region" if sex == "_T" else "region_sex_locality" if locality else "region_sex"
         for year, cell in figures:
-            about = (dataset.request["element_id"], None, unit, sheet.title, section, label, locality, None, None, None)
+            about = (element, None, unit, sheet.title, section, label, locality, None, None, None)
             yield f"{table}/{year}-01-01", (f"{sheet.title}!{cell.coordinate}", *about, year, _figure(cell))
 
 

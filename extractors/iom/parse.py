@@ -6,10 +6,10 @@ Ids that repeat, complete duplicates, negative counts, empty dates and HTML enti
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from extractors.rows import ContractError, Parsed, Row
+from extractors.rows import Answered, ContractError, Parsed, Row, one_slice_an_answer
 from extractors.source import Dataset
 
 # Without these an object is no incident as the agency describes it
@@ -40,15 +40,13 @@ OPTIONAL = (
     "country_origin",
 )
 INCIDENT = (*REQUIRED, *OPTIONAL, "other_fields")
+FIGURES = tuple(name for name in REQUIRED if name.startswith(("number_", "total_")))
+YEAR = r"/global-figures/(\d{4})/json"
 
 
-def parse(dataset: Dataset, bodies: list[bytes]) -> Parsed:
-    """The incidents of each declared year, a slice a year. Raises `ContractError` with year and JSON pointer."""
-    years: list[str] = dataset.request["years"]
-    if len(years) != len(bodies):
-        raise ContractError("the delivery", f"an answer for each of {', '.join(years)}", f"{len(bodies)} answers")
-    rows: dict[str, Iterable[Row]] = {year: list(_incidents(year, body)) for year, body in zip(years, bodies, strict=True)}
-    return Parsed(INCIDENT, rows, bodies={year: number for number, year in enumerate(years)})
+def parse(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
+    """The incidents of each year that was asked for, a slice a year, with year and JSON pointer as address."""
+    return one_slice_an_answer(INCIDENT, answers, lambda answer: answer.named(YEAR), _incidents, figures=FIGURES)
 
 
 def _incidents(year: str, body: bytes) -> Iterator[Row]:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from operator import itemgetter
 from types import NoneType
 from typing import Any, NamedTuple
 
-from extractors.rows import WHOLE, Block, ContractError, Parsed, Row, csv_lines
+from extractors.digest import one_spelling
+from extractors.rows import WHOLE, Answered, Block, ContractError, Parsed, Row, csv_lines
 from extractors.source import Dataset
 
 COLUMNS = ("indicator_id", "geo_unit", "year", "value", "magnitude", "qualifier")
@@ -41,6 +42,9 @@ PLAIN_RECORD = re.compile(
 )
 # some hundred records: what is decoded stays in the processor's cache, and takes a third less time than blocks of 1 MiB
 BLOCK_BYTES = 1 << 15
+VALUE = COLUMNS.index("value")
+# figures, a line each: an exponent, a zero before the digits, a zero at the end of the decimals, a negative zero
+OTHER_SPELLING = re.compile(r"[eE]|\n-?0\d|\.\d*0\n|\n-0(?:\.0*)?\n")
 CUTS = 64
 
 _fields = itemgetter(*FIELDS)
@@ -48,17 +52,18 @@ _fields = itemgetter(*FIELDS)
 _decoder = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
 
 
-def parse(dataset: Dataset, bodies: list[bytes]) -> Parsed:
+def parse(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
     """The rows of one delivery, read lazily. Raises `ContractError`, for a damaged record only when it is reached.
 
     A row's address is the JSON pointer of its record; where a delivery has several answers, the answer's position in it comes first.
     """
-    *answers, version = bodies
-    edition = read_version(version)
-    if not answers:
+    *data, version = answers
+    edition = read_version(version.body)
+    if not data:
         raise ContractError("the whole delivery", "an answer of /data/indicators beside the version", "none")
-    prefixes = [str(number) if len(answers) > 1 else "" for number in range(len(answers))]
-    observations = Observations(dataset, [_Answer.open(body, prefix) for body, prefix in zip(answers, prefixes, strict=True)])
+    prefixes = [str(number) if len(data) > 1 else "" for number in range(len(data))]
+    residual = dataset.request.get("residual")
+    observations = Observations([_Answer.open(answer, prefix, residual) for answer, prefix in zip(data, prefixes, strict=True)])
     return Parsed(COLUMNS, {WHOLE: observations}, edition=edition)
 
 
@@ -80,15 +85,18 @@ def read_version(body: bytes) -> str:
 
 @dataclass(frozen=True)
 class _Answer:
-    """One answer whose envelope is in order: its records lie in the bytes from `start` to `end`."""
+    """One answer whose envelope is in order: its records lie from `start` to `end`; its question says what it was asked for."""
 
     body: bytes
     prefix: str
     start: int
     end: int
+    indicators: frozenset[str]
+    units: frozenset[str]
 
     @classmethod
-    def open(cls, body: bytes, prefix: str) -> _Answer:
+    def open(cls, answer: Answered, prefix: str, residual: str | None) -> _Answer:
+        body = answer.body
         opening = RECORDS_START.search(body)
         closing = RECORDS_END.search(body, opening.end()) if opening else None
         start, end = (opening.end(), closing.start()) if opening and closing else (0, 0)
@@ -100,7 +108,18 @@ class _Answer:
         if missing := ENVELOPE - envelope.keys():
             raise ContractError(f"{prefix}/", "an object with records, hints and indicatorMetadata", f"no {', '.join(sorted(missing))}")
         _check_rest(envelope, prefix)
-        return cls(body, prefix, start, end)
+        indicators = {*answer.asked("indicator"), *([residual] if residual else [])}
+        return cls(body, prefix, start, end, frozenset(indicators), frozenset(answer.asked("geoUnit")))
+
+    def asked(self, indicators: set[str | None], units: set[str | None]) -> bool:
+        """Whether a block holds only what was asked for: the interface ignores parameters that it does not know."""
+        return self.indicators.issuperset(indicators) and (not self.units or self.units.issuperset(units))
+
+    def check_asked(self, fields: list[str], position: str) -> None:
+        if fields[0] not in self.indicators:
+            raise ContractError(f"{position}/indicatorId", "an indicator that was asked for", repr(fields[0]))
+        if self.units and fields[1] not in self.units:
+            raise ContractError(f"{position}/geoUnit", f"one of {', '.join(sorted(self.units))}", repr(fields[1]))
 
 
 def _check_rest(envelope: dict[str, Any], prefix: str) -> None:
@@ -121,24 +140,22 @@ class _Block(NamedTuple):
     lines: list[str]
     indicators: set[str | None]
     units: set[str | None]
+    is_in_one_spelling: bool = False
 
 
 class Observations:
     """The rows of a delivery, decoded anew each time they are iterated; about one block of them lies in memory at once."""
 
-    def __init__(self, dataset: Dataset, answers: list[_Answer]) -> None:
-        wanted = dataset.request
+    def __init__(self, answers: list[_Answer]) -> None:
         self._answers = answers
-        self._indicators = {*wanted["indicators"], *([wanted["residual"]] if "residual" in wanted else [])}
-        self._units = set(wanted.get("geo_units", ()))
 
     def __iter__(self) -> Iterator[Row]:
-        for addresses, lines in self.blocks():
-            for address, fields in zip(addresses, csv.reader(lines), strict=True):
+        for block in self.blocks():
+            for address, fields in zip(block.addresses, csv.reader(block.lines), strict=True):
                 yield (address, *(field or None for field in fields))
 
     def blocks(self) -> Iterator[Block]:
-        """The rows some hundred at a time: their addresses, and their values as lines of CSV."""
+        """The rows some hundred at a time."""
         for answer in self._answers:
             first = 0
             for block in _blocks(answer):
@@ -146,10 +163,11 @@ class Observations:
                 if block.records:
                     values = self._fields_of(block.records, answer.prefix, first)
                     lines, indicators, units = csv_lines(values), {value[0] for value in values}, {value[1] for value in values}
-                if not self._asked(indicators, units):
+                if not answer.asked(indicators, units):
                     for number, fields in enumerate(csv.reader(lines), first):
-                        self._check_asked(fields, f"{answer.prefix}/records/{number}")
-                yield [f"{answer.prefix}/records/{number}" for number in range(first, first + len(lines))], lines
+                        answer.check_asked(fields, f"{answer.prefix}/records/{number}")
+                content = lines if block.is_in_one_spelling else _in_one_spelling(lines)
+                yield Block([f"{answer.prefix}/records/{number}" for number in range(first, first + len(lines))], lines, content)
                 first += len(lines)
 
     def _fields_of(self, records: list[Any], prefix: str, first: int) -> list[tuple[str | None, ...]]:
@@ -164,10 +182,6 @@ class Observations:
                 self._check(record, f"{prefix}/records/{number}")
         return values
 
-    def _asked(self, indicators: set[str | None], units: set[str | None]) -> bool:
-        """Whether a block holds only what was asked for: the interface ignores parameters that it does not know."""
-        return self._indicators.issuperset(indicators) and (not self._units or self._units.issuperset(units))
-
     def _check(self, record: object, position: str) -> None:
         if not isinstance(record, dict):
             raise ContractError(position, "an object", repr(record)[:60])
@@ -179,12 +193,6 @@ class Observations:
                 raise ContractError(f"{position}/{field}", "a number, a text or null", repr(value)[:60])
         if rest:
             raise ContractError(f"{position}/{min(rest)}", f"only {', '.join(FIELDS)}", "an unknown field")
-
-    def _check_asked(self, fields: list[str], position: str) -> None:
-        if fields[0] not in self._indicators:
-            raise ContractError(f"{position}/indicatorId", "an indicator that was asked for", repr(fields[0]))
-        if self._units and fields[1] not in self._units:
-            raise ContractError(f"{position}/geoUnit", f"one of {', '.join(sorted(self._units))}", repr(fields[1]))
 
 
 def _blocks(answer: _Answer) -> Iterator[_Block]:
@@ -226,7 +234,12 @@ def _decode(text: bytes) -> _Block:
         return _Block(_decoder.decode(f"[{decoded}]"), [], set(), set())
     # no field holds a comma or a quote of its own, so that the quotes can go and a bare null is nobody's text
     lines = "\n".join(map(",".join, zip(*fields, strict=True))).replace(",null", ",").replace('"', "").split("\n")
-    return _Block([], lines, {name.strip('"') for name in set(fields[0])}, {name.strip('"') for name in set(fields[1])})
+    indicators, units = ({name.strip('"') for name in set(column)} for column in fields[:2])
+    return _Block([], lines, indicators, units, not OTHER_SPELLING.search("\n".join(["", *fields[VALUE], ""])))
+
+
+def _in_one_spelling(lines: list[str]) -> list[str]:
+    return csv_lines((*fields[:VALUE], one_spelling(fields[VALUE]), *fields[VALUE + 1 :]) for fields in csv.reader(lines))
 
 
 def _json(text: bytes, left_out: int, prefix: str) -> Any:

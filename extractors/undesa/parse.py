@@ -19,7 +19,7 @@ from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 
-from extractors.rows import WHOLE, ContractError, Parsed, Row
+from extractors.rows import WHOLE, Answered, ContractError, Parsed, Row
 from extractors.source import Dataset
 
 STOCK = (
@@ -46,9 +46,9 @@ UNREADABLE_ZIP = (zipfile.BadZipFile, InvalidFileException, KeyError, ParseError
 Line = tuple[Any, ...]
 
 
-def parse(dataset: Dataset, bodies: list[bytes]) -> Parsed:
+def parse(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
     """The rows of one edition. Raises `ContractError` with the cell that is not as known, now or while the rows are read."""
-    body, wanted = bodies[0], dataset.request
+    body, wanted = answers[0].body, dataset.request
     sheets = _sheets(body)
     table: str = wanted["table"]
     for name in sheets:
@@ -62,7 +62,8 @@ def parse(dataset: Dataset, bodies: list[bytes]) -> Parsed:
     _check_licence(wanted["licence"], table, preface)
     rows = TableRows(body, table, _columns(dataset, table, preface))
     others = [name for name in sheets if name != table and TABLE.fullmatch(name)]
-    return Parsed(STOCK, {WHOLE: rows}, edition=_edition(table, preface), out_of_scope=sum(_filled(body, name) for name in others))
+    out_of_scope = sum(_filled(body, name) for name in others)
+    return Parsed(STOCK, {WHOLE: rows}, edition=_edition(table, preface), out_of_scope=out_of_scope, places=("line_number",))
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,14 @@ import pytest
 
 from extractors.archive import Archive
 from extractors.bns.client import fetch
-from extractors.bns.parse import parse
 from extractors.bundled.bns import write
 from extractors.http import ReplayTransport
 from extractors.rows import WHOLE, Parsed
 from extractors.source import load_source
+from tests.asked import parse as read
 
 SOURCE = load_source("bns")
+WORKBOOK = "bns/bns_6584_population_by_region_sex_2000_2023_ru.xlsx"
 REPUBLIC = "РЕСПУБЛИКА КАЗАХСТАН"
 CITIES = ("Astana_city", "Almaty_city", "Shymkent_city")
 # KATO → the name in the by-region tables, in the order of the codes, which is the workbook's
@@ -44,7 +45,7 @@ def delivered(archive: Archive, dataset: str) -> list[Parsed]:
     found = []
     for delivery in archive.deliveries("bns", dataset):
         snapshots = fetch(SOURCE, declared, ReplayTransport(archive, "bns", dataset, delivery))
-        found.append(parse(declared, [archive.body(snapshot) for snapshot in snapshots]))
+        found.append(read("bns", declared, [archive.body(snapshot) for snapshot in snapshots]))
     return found
 
 
@@ -102,7 +103,7 @@ def printed(archive: Archive, dataset: str, **where: str | None) -> dict[tuple[s
 
 
 def test_the_real_excerpt_gives_the_republic_the_regions_and_its_districts_as_out_of_scope(shared_data: Path) -> None:
-    parsed = parse(SOURCE.dataset("net_migration"), [(shared_data / "bns/bns_6567_migration_balance_excerpt_ru.csv").read_bytes()])
+    parsed = read("bns", SOURCE.dataset("net_migration"), [(shared_data / "bns/bns_6567_migration_balance_excerpt_ru.csv").read_bytes()])
     rows = rows_of(parsed)
     # 111 lines: 3 localities x 25 years of the republic, 2 years of Almaty city and of Zhetisu, and 32 lines of districts
     assert len(rows) + parsed.out_of_scope == 111
@@ -149,7 +150,7 @@ def test_identity_2_the_flows_of_2006_to_2022_are_the_printed_totals(bundled: Ar
 def test_identity_3_the_regions_add_up_to_the_republic(bundled: Archive, shared_data: Path) -> None:
     assert sum(net_of_regions(bundled, "2023").values()) == 9293
     assert sum(net_of_regions(bundled, "2024").values()) == 16550
-    real = parse(SOURCE.dataset("population"), [(shared_data / "bns/bns_6584_population_by_region_sex_2000_2023_ru.xlsx").read_bytes()])
+    real = read("bns", SOURCE.dataset("population"), [(shared_data / WORKBOOK).read_bytes()])
     for name in real.slices:
         by_part: dict[tuple[str | None, str | None], list[int]] = defaultdict(list)
         for row in rows_of(real, name):
@@ -160,7 +161,7 @@ def test_identity_3_the_regions_add_up_to_the_republic(bundled: Archive, shared_
 
 
 def test_identity_3_men_and_women_are_all_and_urban_and_rural_are_the_whole(shared_data: Path) -> None:
-    real = parse(SOURCE.dataset("population"), [(shared_data / "bns/bns_6584_population_by_region_sex_2000_2023_ru.xlsx").read_bytes()])
+    real = read("bns", SOURCE.dataset("population"), [(shared_data / WORKBOOK).read_bytes()])
     cells: dict[tuple[str | None, str | None], dict[tuple[str | None, str], int]] = defaultdict(dict)
     for name in real.slices:
         for row in rows_of(real, name):

@@ -12,9 +12,10 @@ from extractors.archive import Archive, Snapshot
 from extractors.bundled.iom import FREE_TEXT, write
 from extractors.http import ReplayTransport
 from extractors.iom.client import fetch
-from extractors.iom.parse import INCIDENT, parse
+from extractors.iom.parse import INCIDENT
 from extractors.rows import Row
 from extractors.source import load_source
+from tests.asked import parse as read
 
 SOURCE = load_source("iom")
 DATASET = SOURCE.dataset("missing_migrants")
@@ -34,7 +35,7 @@ def count(row: Row, name: str) -> int:
 
 def original(shared_data: Path) -> list[Row]:
     """The rows of the answer as served."""
-    return list(parse(DATASET, [(shared_data / ANSWER).read_bytes()]).slices["2018"])
+    return list(read("iom", DATASET, [(shared_data / ANSWER).read_bytes()]).slices["2018"])
 
 
 def bundled(shared_data: Path) -> tuple[Snapshot, list[Row]]:
@@ -43,7 +44,7 @@ def bundled(shared_data: Path) -> tuple[Snapshot, list[Row]]:
     assert write(shared_data / "iom", archive) == 1
     [delivery] = archive.deliveries("iom", "missing_migrants")
     [snapshot] = fetch(SOURCE, DATASET, ReplayTransport(archive, "iom", "missing_migrants", delivery))
-    return snapshot, list(parse(DATASET, [archive.body(snapshot)]).slices["2018"])
+    return snapshot, list(read("iom", DATASET, [archive.body(snapshot)]).slices["2018"])
 
 
 def test_the_answer_of_2018_is_read_whole_and_holds_no_unknown_field(shared_data: Path) -> None:
@@ -90,7 +91,7 @@ def test_places_are_raw_and_coordinates_are_latitude_then_longitude(shared_data:
 
 
 def test_country_and_place_may_disagree_and_are_landed_as_they_are(shared_data: Path) -> None:
-    thailand, aktobe = parse(DATASET, [(shared_data / EXCERPT).read_bytes()]).slices["2018"]
+    thailand, aktobe = read("iom", DATASET, [(shared_data / EXCERPT).read_bytes()]).slices["2018"]
     assert (value(thailand, "country_of_incident"), value(thailand, "region")) == ("Tajikistan", "South-eastern Asia")
     assert aktobe[1:] == next(row for row in original(shared_data) if value(row, "country_of_incident") == "Kazakhstan")[1:]
 

@@ -16,6 +16,7 @@ from extractors.http import ReplayTransport
 from extractors.rows import WHOLE, ContractError
 from extractors.source import Dataset, load_source
 from extractors.uis import client, parse
+from tests.asked import parse as read
 
 SOURCE = load_source("uis")
 VERSION = b'{"version":"20260507-91260335","publicationDate":null,"description":"string","themeDataStatus":[]}'
@@ -48,7 +49,7 @@ def asking(*indicators: str) -> Dataset:
 def delivered(archive: Archive, dataset: str, edition: str) -> list[tuple[str | None, ...]]:
     for delivery in archive.deliveries("uis", dataset):
         snapshots = client.fetch(SOURCE, SOURCE.dataset(dataset), ReadingReplay(archive, dataset, delivery))
-        parsed = parse.parse(SOURCE.dataset(dataset), [archive.body(snapshot) for snapshot in snapshots])
+        parsed = read("uis", SOURCE.dataset(dataset), [archive.body(snapshot) for snapshot in snapshots])
         if parsed.edition == edition:
             return [row[1:] for row in parsed.slices[WHOLE]]
     raise AssertionError(f"no delivery of {dataset} in edition {edition}")
@@ -60,7 +61,7 @@ def figures(rows: list[tuple[str | None, ...]]) -> Figures:
 
 def test_a_captured_answer_gives_all_its_records(shared_data: Path) -> None:
     body = (shared_data / "uis/api_captured/uis_data_records.json").read_bytes()
-    rows = list(parse.parse(asking("CR.1"), [body, VERSION]).slices[WHOLE])
+    rows = list(read("uis", asking("CR.1"), [body, VERSION]).slices[WHOLE])
     assert len(rows) == 14
     assert rows[0] == ("/records/0", "CR.1", "CHE", "2006", "97.72", None, None)
     assert "99.35000000000001" in {row[4] for row in rows}
@@ -68,18 +69,18 @@ def test_a_captured_answer_gives_all_its_records(shared_data: Path) -> None:
 
 def test_a_captured_empty_answer_is_empty(shared_data: Path) -> None:
     body = (shared_data / "uis/api_captured/uis_data_empty.json").read_bytes()
-    assert list(parse.parse(asking("10"), [body, VERSION]).slices[WHOLE]) == []
+    assert list(read("uis", asking("10"), [body, VERSION]).slices[WHOLE]) == []
 
 
 def test_a_captured_hint_and_summaries_that_are_no_answers_are_refused(shared_data: Path) -> None:
     for name in ("uis_data_unknown_geounit", "uis_data_year_filter", "uis_indicator_themes", "uis_versions", "uis_definitions_geounits"):
         with pytest.raises(ContractError):
-            parse.parse(asking("CR.1"), [(shared_data / f"uis/api_captured/{name}.json").read_bytes(), VERSION])
+            read("uis", asking("CR.1"), [(shared_data / f"uis/api_captured/{name}.json").read_bytes(), VERSION])
 
 
 def test_a_real_export_gives_every_record_with_its_digits(shared_data: Path) -> None:
     body = (shared_data / "uis/api_export/export_ROFST.1T3.GPIA.CP_data.json").read_bytes()
-    rows = list(parse.parse(asking("ROFST.1T3.GPIA.CP"), [body, VERSION]).slices[WHOLE])
+    rows = list(read("uis", asking("ROFST.1T3.GPIA.CP"), [body, VERSION]).slices[WHOLE])
     expected = json.loads(body, parse_float=str, parse_int=str)["records"]
     assert [row[1:] for row in rows] == [tuple(found[field] for field in parse.FIELDS) for found in expected]
     assert len(rows) == 2409

@@ -17,7 +17,8 @@ from extractors.http import ReplayTransport
 from extractors.rows import WHOLE, Row
 from extractors.source import load_source
 from extractors.undesa.client import fetch
-from extractors.undesa.parse import STOCK, parse
+from extractors.undesa.parse import STOCK
+from tests.asked import parse as read
 
 SOURCE = load_source("undesa")
 PAIRS = "stock_by_destination_and_origin"
@@ -48,7 +49,7 @@ def pairs(inputs: Path, edition: str) -> dict[tuple[str, str, str, str], int]:
     """The bundled figures of an edition by destination, origin, year and block."""
     archive = written(inputs)
     for snapshot in snapshots(inputs, PAIRS):
-        found = parse(SOURCE.dataset(PAIRS), [archive.body(snapshot)])
+        found = read("undesa", SOURCE.dataset(PAIRS), [archive.body(snapshot)])
         if found.edition == edition:
             names = ("destination_code", "origin_code", "period", "block")
             return {tuple(value(row, name) for name in names): int(value(row, "value")) for row in found.slices[WHOLE]}  # type: ignore[misc]
@@ -66,7 +67,7 @@ def table(shared_data: Path, number: int, blocks: tuple[str, ...]) -> tuple[Row,
     declared = SOURCE.dataset("stock_by_destination")
     request = {**declared.request, "table": f"Table {number}", "blocks": list(blocks)}
     body = (shared_data / WORKBOOK).read_bytes()
-    return tuple(parse(declared.model_copy(update={"request": request}), [body]).slices[WHOLE])
+    return tuple(read("undesa", declared.model_copy(update={"request": request}), [body]).slices[WHOLE])
 
 
 def by_sex(title: str, unit: str = "") -> tuple[str, ...]:
@@ -93,7 +94,7 @@ def test_the_original_workbook_is_read_whole(shared_data: Path) -> None:
     # 283 lines x 3 blocks x 7 years
     assert len(found) == 5943
     assert Counter(value(row, "value") for row in found)[".."] == 122
-    parsed = parse(SOURCE.dataset("stock_by_destination"), [(shared_data / WORKBOOK).read_bytes()])
+    parsed = read("undesa", SOURCE.dataset("stock_by_destination"), [(shared_data / WORKBOOK).read_bytes()])
     # the five other tables have 283 lines each
     assert (parsed.edition, parsed.out_of_scope) == ("2020", 5 * 283)
 
@@ -141,8 +142,8 @@ def test_the_bundled_workbook_of_destinations_is_the_original_cell_by_cell(share
     original = (shared_data / WORKBOOK).read_bytes()
     for dataset in ("stock_by_destination", "population_by_destination"):
         [snapshot] = snapshots(shared_data / "iom", dataset)
-        bundled = parse(SOURCE.dataset(dataset), [written(shared_data / "iom").body(snapshot)])
-        assert list(bundled.slices[WHOLE]) == list(parse(SOURCE.dataset(dataset), [original]).slices[WHOLE])
+        bundled = read("undesa", SOURCE.dataset(dataset), [written(shared_data / "iom").body(snapshot)])
+        assert list(bundled.slices[WHOLE]) == list(read("undesa", SOURCE.dataset(dataset), [original]).slices[WHOLE])
 
 
 @pytest.mark.parametrize("edition", ["2020", "2024"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -12,9 +13,10 @@ from typer.testing import CliRunner, Result
 import pipeline
 from expectations.gate1 import judge
 from expectations.intake import take_in
-from extractors.archive import Archive, archive_of
-from extractors.landing import LandingError
-from extractors.record import RecordError, record
+from extractors import record as by_hand
+from extractors.archive import Archive, Snapshot, archive_of
+from extractors.landing import Landed, LandingError
+from extractors.record import RecordError
 from extractors.replay import catch_up
 from extractors.source import load_source
 from extractors.undesa.client import questions
@@ -38,6 +40,12 @@ def sample(profile: Profile, tmp_path: Path) -> Profile:
     """An empty warehouse with an archive that is only read, and an overlay."""
     put(profile, "external_arrivals", tree(arrivals()), "2026-02-01")
     return dataclasses.replace(profile, overlay=str(tmp_path / "overlay"))
+
+
+def record(*about: Any, **more: Any) -> tuple[list[Snapshot], Landed]:
+    """The snapshots of files by hand, and what landing them came to."""
+    snapshots, deliveries = by_hand.record(*about, **more)
+    return snapshots, list(deliveries)[-1]
 
 
 def written(folder: Path, name: str, body: bytes, changed: float | None = None) -> Path:

@@ -31,7 +31,7 @@ def test_replaying_the_journal_gives_the_same_core_marts_and_ledger(settled: Pro
 
     fresh = new_profile(tmp_path / "fresh", "koshi_replay")
     replayed = dataclasses.replace(settled, database=fresh.database)
-    count = catch_up(replayed)
+    count = catch_up(replayed).entries
     assert count == read(settled, "select count(*) from meta.journal_entry")[0][0]
     after = state(replayed)
     assert after.keys() == before.keys()

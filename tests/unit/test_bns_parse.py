@@ -11,12 +11,12 @@ import pytest
 from openpyxl import Workbook
 
 from extractors.bns.client import requests
-from extractors.bns.parse import parse
 from extractors.bns.printed import PRINTED
 from extractors.bns.table import TABLE
 from extractors.bns.taldau import TALDAU
 from extractors.rows import WHOLE, ContractError, Parsed, Row
 from extractors.source import load_source
+from tests import asked
 
 SOURCE = load_source("bns")
 ELEMENT_HEADER = (
@@ -28,7 +28,7 @@ HTML = "<!DOCTYPE html><html><body>Индекс за пределами диап
 
 
 def read(dataset: str, *bodies: bytes) -> Parsed:
-    return parse(SOURCE.dataset(dataset), list(bodies))
+    return asked.parse("bns", SOURCE.dataset(dataset), bodies)
 
 
 def rows_of(parsed: Parsed, name: str = WHOLE) -> list[dict[str, str | None]]:
@@ -295,8 +295,6 @@ def test_a_region_table_keeps_month_and_total_apart() -> None:
         ("January", "arrivals", "1"),
     ]
     assert (len(found), values(parsed, "2023")) == (6, ["19797", "26545", "-6748"])
-    with pytest.raises(ContractError, match="one table for each of the years 2022, 2023"):
-        read("internal_by_region", first)
 
 
 def test_a_printed_line_keeps_residual_and_groups_as_codes() -> None:
@@ -333,3 +331,12 @@ def test_addresses_are_unique_inside_a_slice() -> None:
 
     assert unique(read("net_migration", element({}, {})).slices[WHOLE])
     assert unique(read("births", cube({}, {})).slices[WHOLE])
+
+
+def test_a_year_that_cannot_be_read_leaves_the_other_years_alone() -> None:
+    header = b"region,month,arrivals,departures,net\n"
+    parsed = read("internal_by_region", b"<html></html>", header + b"Abay,Total,19797,26545,-6748\n")
+    assert values(parsed, "2023") == ["19797", "26545", "-6748"]
+    assert list(parsed.slices) == ["2023"]
+    assert "2022" in parsed.unreadable
+    assert parsed.answers == {"2022": (0,), "2023": (1,)}

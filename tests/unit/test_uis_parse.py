@@ -14,6 +14,7 @@ from extractors.archive import Request, Snapshot
 from extractors.rows import WHOLE, ContractError, Row
 from extractors.source import Dataset, load_source
 from extractors.uis import client, parse
+from tests.asked import parse as read
 
 SOURCE = load_source("uis")
 TOTALS = SOURCE.dataset("inbound_and_net_flow")
@@ -31,7 +32,7 @@ def answer(*records: object, hints: object = (), metadata: object = ()) -> bytes
 
 
 def rows(*bodies: bytes, dataset: Dataset = TOTALS) -> list[Row]:
-    return list(parse.parse(dataset, [*bodies, VERSION]).slices[WHOLE])
+    return list(read("uis", dataset, [*bodies, VERSION]).slices[WHOLE])
 
 
 def complaint(*bodies: bytes, dataset: Dataset = TOTALS) -> ContractError:
@@ -213,7 +214,7 @@ def test_a_damaged_record_far_inside_is_refused_at_its_byte(monkeypatch: pytest.
 
 def test_rows_can_be_read_twice_and_lie_in_memory_a_block_at_a_time() -> None:
     body = answer(*[record(year=1000 + number % 9000) for number in range(30_000)])  # about 3.5 MB of JSON
-    found = parse.parse(TOTALS, [body, VERSION]).slices[WHOLE]
+    found = read("uis", TOTALS, [body, VERSION]).slices[WHOLE]
     tracemalloc.start()
     last = deque(found, maxlen=1)
     peak = tracemalloc.get_traced_memory()[1]
@@ -224,7 +225,7 @@ def test_rows_can_be_read_twice_and_lie_in_memory_a_block_at_a_time() -> None:
 
 
 def test_the_edition_is_the_version_that_the_answers_are_pinned_to() -> None:
-    assert parse.parse(TOTALS, [answer(), VERSION]).edition == "20250416-f6707727"
+    assert read("uis", TOTALS, [answer(), VERSION]).edition == "20250416-f6707727"
     assert parse.read_version(b'{"version":"2022","publicationDate":null,"description":"","themeDataStatus":[]}') == "2022"
 
 
@@ -234,12 +235,12 @@ def test_the_edition_is_the_version_that_the_answers_are_pinned_to() -> None:
 )
 def test_an_unreadable_version_is_refused(body: bytes) -> None:
     with pytest.raises(ContractError):
-        parse.parse(TOTALS, [answer(), body])
+        read("uis", TOTALS, [answer(), body])
 
 
 def test_a_version_alone_is_no_delivery() -> None:
     with pytest.raises(ContractError, match="an answer of /data/indicators"):
-        parse.parse(TOTALS, [VERSION])
+        read("uis", TOTALS, [VERSION])
 
 
 class Answers:

@@ -12,7 +12,8 @@ from openpyxl import Workbook
 from extractors.rows import WHOLE, ContractError, Parsed, Row
 from extractors.source import SourceError, load_source
 from extractors.undesa.client import requests
-from extractors.undesa.parse import STOCK, parse
+from extractors.undesa.parse import STOCK
+from tests.asked import parse as read
 
 SOURCE = load_source("undesa")
 BLOCKS = SOURCE.dataset("stock_by_destination").request["blocks"]
@@ -50,7 +51,7 @@ def workbook(
 
 def parsed(body: bytes, dataset: str = "stock_by_destination") -> Parsed:
     """What the parser makes of one answer."""
-    return parse(SOURCE.dataset(dataset), [body])
+    return read("undesa", SOURCE.dataset(dataset), [body])
 
 
 def rows(body: bytes, dataset: str = "stock_by_destination") -> list[Row]:
