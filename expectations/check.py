@@ -20,9 +20,10 @@ BATCH = "{batch}"
 
 @dataclass(frozen=True)
 class Check:
-    """`offenders` selects release_key, snapshot_key, source_row, detail from `{batch}`; for gate 2 only a detail is needed.
+    """`offenders` selects release_key, snapshot_key, source_row, detail from `{batch}`.
 
-    `reads` are the datasets (`source.dataset`) that a check of gate 2 looks at: their new releases are held if it fails.
+    For gate 2 it selects `detail` and `release_keys`, the releases that a failing row rests on: a NULL among them is one that has no
+    single name there. `waits_for` names the dataset (`source.dataset`) whose figure has not come, where that is all that is wrong.
     """
 
     name: str
@@ -30,7 +31,6 @@ class Check:
     outcome: Outcome
     offenders: str
     dimension: Dimension
-    reads: tuple[str, ...] = ()
 
     @property
     def severity(self) -> Literal["critical", "warning"]:
@@ -54,12 +54,10 @@ class Suite:
     checks: list[Check]
 
 
-def _make(
-    name: str, kind: Any, outcome: Outcome, offenders: str, dimension: Dimension, reads: tuple[str, ...] = (), **kwargs: Any
-) -> Check:
+def _make(name: str, kind: Any, outcome: Outcome, offenders: str, dimension: Dimension, **kwargs: Any) -> Check:
     severity = "warning" if outcome == "warn" else "critical"
     meta = {"name": name, "outcome": outcome, "dimension": dimension}
-    return Check(name, kind(description=name, severity=severity, meta=meta, **kwargs), outcome, offenders, dimension, reads)
+    return Check(name, kind(description=name, severity=severity, meta=meta, **kwargs), outcome, offenders, dimension)
 
 
 def no_issue(what: str, outcome: Outcome, dimension: Dimension = "accuracy") -> Check:
@@ -108,6 +106,6 @@ def at_most(column: str, maximum: float, reason: str) -> Check:
     return _make(name, gxe.ExpectColumnValuesToBeBetween, "warn", offenders, "accuracy", column=column, max_value=maximum)
 
 
-def none_of(name: str, outcome: Outcome, dimension: Dimension, offenders: str, reads: tuple[str, ...] = ()) -> Check:
+def none_of(name: str, outcome: Outcome, dimension: Dimension, offenders: str) -> Check:
     """The query finds nothing. Its rows say what is wrong in `detail`."""
-    return _make(name, gxe.UnexpectedRowsExpectation, outcome, offenders, dimension, reads, unexpected_rows_query=offenders)
+    return _make(name, gxe.UnexpectedRowsExpectation, outcome, offenders, dimension, unexpected_rows_query=offenders)

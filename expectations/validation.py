@@ -31,12 +31,17 @@ class GateError(RuntimeError):
 
 @dataclass(frozen=True)
 class Offender:
-    """One row at fault; `release_key` is None where the check is about the candidate as a whole."""
+    """One row at fault; `release_key` is None where the check is about the candidate as a whole.
+
+    Then `release_keys` are those that the row rests on, and `waits_for` the dataset whose figure has not come (see `Check`).
+    """
 
     release_key: int | None
     snapshot_key: int | None
     source_row: str
     detail: str
+    release_keys: tuple[int | None, ...] = ()
+    waits_for: str | None = None
 
 
 @dataclass(frozen=True)
@@ -150,4 +155,11 @@ def _offenders(profile: Profile, table: str, check: Check) -> tuple[Offender, ..
 
 
 def _offender(row: dict[str, Any]) -> Offender:
-    return Offender(row.get("release_key"), row.get("snapshot_key"), str(row.get("source_row") or ""), str(row.get("detail") or row))
+    return Offender(
+        row.get("release_key"),
+        row.get("snapshot_key"),
+        str(row.get("source_row") or ""),
+        str(row.get("detail") or row),
+        tuple(row.get("release_keys") or ()),
+        row.get("waits_for"),
+    )

@@ -95,6 +95,7 @@ def one_spelling(text: str | None, decimal_marks: str = ".") -> str | None:
     number = Decimal(f"{re.sub(_GROUP, '', found['whole'])}.{found['part'] or 0}{found['power'] or ''}")
     if abs(number.adjusted()) > LONGEST:
         return text
-    digits = f"{number:f}".rstrip("0").rstrip(".") if number else "0"
+    whole, _, part = f"{number:f}".partition(".") if number else ("0", "", "")
+    digits = f"{whole}.{part.rstrip('0')}".rstrip(".")
     sign = "-" if number and found["sign"] in ("-", "\u2212") else ""
     return f"{sign}{digits}{'*' if found['mark'] else ''}"

@@ -188,8 +188,7 @@ class _Slice:
         if not (error := self.parsed.unreadable.get(self.name)):
             try:
                 with self.connection.transaction():
-                    snapshot_key = self.snapshots[0].key
-                    return *copy(self.connection, self.about.dataset, key, snapshot_key, self.parsed, self.name, versions), ""
+                    return *copy(self.connection, self.about.dataset, key, self.snapshots, self.parsed, self.name, versions), ""
             except ContractError as found:
                 error = found
         return 0, dict.fromkeys(versions, ""), str(error)
@@ -273,9 +272,15 @@ def _is_known(connection: Connection, source: str, dataset: str, snapshots: Sequ
 
 
 def copy(
-    connection: Connection, dataset: Dataset, release_key: int, snapshot_key: int, parsed: Parsed, name: str, versions: Collection[int]
+    connection: Connection,
+    dataset: Dataset,
+    release_key: int,
+    snapshots: Sequence[Snapshot],
+    parsed: Parsed,
+    name: str,
+    versions: Collection[int],
 ) -> tuple[int, dict[int, str]]:
-    """COPY of one slice into the raw table of its shape, in one pass over the rows.
+    """COPY of one slice into the raw table of its shape, in one pass over the rows; `snapshots` are those that it rests on.
 
     Returns their number, which is also what the table counts, and the digests of these versions.
     Raises `LandingError` if the counts differ, `ContractError` for a row that cannot be read.
@@ -285,14 +290,14 @@ def copy(
     names = sql.SQL(", ").join(map(sql.Identifier, ("_release_key", "_snapshot_key", "_row", *parsed.columns)))
     statement = sql.SQL("copy {} ({}) from stdin with (format csv)").format(table, names)
     digests = {version: digest.VERSIONS[version]() for version in versions}
-    count, keys = 0, f"{release_key},{snapshot_key},"
+    count, keys = 0, [f"{release_key},{snapshot.key}," for snapshot in snapshots]
     with step("land.copy"), connection.cursor() as cursor:
         with cursor.copy(statement) as target:
             for block in parsed.blocks(name):
                 count += len(block.lines)
                 for each in digests.values():
                     each.update(block.lines, block.content)
-                target.write(_addressed(keys, block))
+                target.write(_addressed(keys[block.answer], block))
         found = cursor.execute(sql.SQL("select count(*) from {} where _release_key = %s").format(table), [release_key]).fetchone()
     if found != (count,):
         raise LandingError(f"release {release_key}: {count} rows were parsed, {found} are in raw.{dataset.shape}; nothing was kept")

@@ -142,10 +142,10 @@ def rows_from_bytes(
         version = digest.version_of(release.row_digest)
         found = {version: "no such slice"}
         if release.slice in parsed.slices and release.slice not in parsed.unreadable:
-            key = slice_snapshots(snapshots, parsed, release.slice)[0].key
+            rests_on = slice_snapshots(snapshots, parsed, release.slice)
             try:
                 with connection.transaction():
-                    _, found = copy(connection, dataset, release.release_key, key, parsed, release.slice, [version])
+                    _, found = copy(connection, dataset, release.release_key, rests_on, parsed, release.slice, [version])
             except ContractError as error:
                 found = {version: str(error)}
         if found[version] != release.row_digest:

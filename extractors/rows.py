@@ -55,11 +55,14 @@ class Answered:
 
 
 class Block(NamedTuple):
-    """Many rows at once: their addresses, their values as lines of CSV, and as lines what they say (see `Parsed.figures`)."""
+    """Many rows of one answer at once: their addresses in it, their values as lines of CSV, as lines what they say (see `Parsed.figures`),
+    and which of the answers of their slice it is, counted from 0.
+    """
 
     addresses: list[str]
     lines: list[str]
     content: list[str]
+    answer: int = 0
 
 
 @dataclass

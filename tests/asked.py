@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from types import ModuleType
 
 from extractors.archive import Request
 from extractors.rows import Answered, Parsed
@@ -29,7 +30,12 @@ def answered(source_code: str, dataset: Dataset, bodies: Sequence[bytes]) -> lis
     return [Answered(request.url, request.params, request.form, body) for request, body in zip(asked, bodies, strict=False)]
 
 
+def parser(source_code: str) -> ModuleType:
+    """The source's own parser."""
+    return importlib.import_module(f"extractors.{source_code}.parse")
+
+
 def parse(source_code: str, dataset: Dataset, bodies: Sequence[bytes]) -> Parsed:
     """What the source's parser makes of the bytes."""
-    parsed: Parsed = importlib.import_module(f"extractors.{source_code}.parse").parse(dataset, answered(source_code, dataset, bodies))
+    parsed: Parsed = parser(source_code).parse(dataset, answered(source_code, dataset, bodies))
     return parsed

@@ -53,6 +53,20 @@ def template(_state: Path) -> str:
     return keep_as(profile, TEMPLATE).database
 
 
+@pytest.fixture(scope="session")
+def migrated(_state: Path) -> str:
+    """A migrated database without anything of dbt's: enough for landing, ledger and journal."""
+    profile = Profile("sample", "", "", state_root() / NAME, f"{NAME}_bare")
+    migrate.prepare(profile)
+    return keep_as(profile, "koshi_migrated").database
+
+
+@pytest.fixture
+def bare(tmp_path: Path, migrated: str) -> Profile:
+    """An empty ledger with an empty archive, in which nothing is built."""
+    return new_profile(tmp_path, "koshi_bare", like=migrated)
+
+
 def keep_as(profile: Profile, name: str) -> Profile:
     """Gives the profile's database another name, under which no test drops it."""
     with psycopg.connect(server.start().dsn(), autocommit=True) as connection:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from psycopg import sql
 from warehouse.candidate import Candidate
 from warehouse.connection import Connection, connect, parameters
 from warehouse.fingerprint import core_schema
+from warehouse.graph import Graph, Node
 from warehouse.locks import hold
 from warehouse.profile import ROOT, Profile
 from warehouse.steps import step
@@ -21,23 +23,34 @@ from warehouse.steps import step
 # Remarks that a schema gets when all of it stands; a build that was killed leaves none
 PREPARED = "Seeds, staging and core facts of one state of the code."
 BUILT = "Dimensions, facts and marts of one publication."
+PUBLICATION = ["path:dimensions", "path:facts", "path:marts"]
+
+
+# Failing rows that are fetched for one dbt test
+FETCHED = 1000
 
 
 class BuildError(RuntimeError):
-    """dbt did not build what it should; the message names node and reason."""
+    """dbt did not build what it should. `nodes` are the failed nodes with dbt's reason; none where dbt itself could not go on."""
+
+    def __init__(self, message: str, nodes: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.nodes = tuple(nodes)
 
 
 @dataclass(frozen=True)
 class TestResult:
-    """What one dbt test of a candidate said. `reads` are the datasets (`source.dataset`) it looks at; empty means all."""
+    """What one dbt test of a candidate said, and of each failing row the releases that it names (None: one that has no single name)."""
 
     name: str
     success: bool
     failures: int
     severity: str
-    reads: tuple[str, ...]
     dimension: str
     message: str
+    node: str = ""
+    fingerprint: str = ""
+    rows: tuple[tuple[int | None, ...], ...] = ()
 
 
 def prepare(profile: Profile) -> str:
@@ -61,25 +74,36 @@ def prepare(profile: Profile) -> str:
 def build(profile: Profile, candidate: Candidate) -> list[TestResult]:
     """Brings core up to date and builds the candidate's schema from nothing; returns what dbt's tests said of it.
 
-    dbt always builds into the schema `candidate`, which then takes the publication's name: views keep pointing at what they read,
-    and dbt need not parse its project anew for another name.
-    Raises `BuildError` where a model, seed or contract fails, which is a fault of the code rather than of a release.
+    Raises `BuildError` where a model or contract fails.
     """
+    load(profile, candidate)
+    return build_publication(profile, candidate)
+
+
+def load(profile: Profile, candidate: Candidate) -> None:
+    """Brings into core what it lacks of the candidate's releases. Raises `BuildError` where a fact cannot be made."""
     prepare(profile)
-    with connect(profile, "koshi_loader") as connection:
-        connection.execute("delete from meta.candidate_release")
-        with connection.cursor().copy("copy meta.candidate_release (release_key, is_current) from stdin") as copy:
-            for release in candidate.releases:
-                copy.write_row(release)
+    _name_candidate(profile, candidate)
     with step("build.core"), hold(profile, "build core", wait=True):
         _dbt(profile, ["path:core"])
         with connect(profile, "koshi_transformer") as connection:
             _analyze(connection, core_schema())
+
+
+def build_publication(profile: Profile, candidate: Candidate) -> list[TestResult]:
+    """Builds the candidate's schema from nothing over a core that has its releases; returns what dbt's tests said of it.
+
+    dbt always builds into the schema `candidate`, which then takes the publication's name: views keep pointing at what they read,
+    and dbt need not parse its project anew for another name. Tests come after all models: one that fails keeps no mart from being built.
+    Raises `BuildError` where a model or contract fails.
+    """
+    _name_candidate(profile, candidate)
     with connect(profile, "koshi_transformer") as connection:
         connection.execute("drop schema if exists candidate cascade")
         connection.execute("create schema candidate")
     with step("build.publication"):
-        tests = _dbt(profile, ["path:dimensions", "path:facts", "path:marts"])
+        _dbt(profile, PUBLICATION, left_out=("test", "unit_test"))
+        tests = _dbt(profile, PUBLICATION, command="test")
     with connect(profile, "koshi_transformer") as connection:
         name = sql.Identifier(candidate.schema)
         connection.execute(sql.SQL("drop schema if exists {} cascade").format(name))
@@ -87,6 +111,15 @@ def build(profile: Profile, candidate: Candidate) -> list[TestResult]:
         connection.execute(sql.SQL("comment on schema candidate is {}").format(sql.Literal(BUILT)))
         connection.execute(sql.SQL("alter schema candidate rename to {}").format(name))
     return tests
+
+
+def _name_candidate(profile: Profile, candidate: Candidate) -> None:
+    """Writes down which releases dbt builds from."""
+    with connect(profile, "koshi_loader") as connection:
+        connection.execute("delete from meta.candidate_release")
+        with connection.cursor().copy("copy meta.candidate_release (release_key, is_current) from stdin") as copy:
+            for release in candidate.releases:
+                copy.write_row(release)
 
 
 def _analyze(connection: Connection, schema: str) -> None:
@@ -138,37 +171,44 @@ def dbt_environment(profile: Profile) -> Iterator[None]:
                 os.environ[key] = value
 
 
-def _dbt(profile: Profile, select: list[str]) -> list[TestResult]:
+def graph(profile: Profile) -> Graph:
+    """dbt's graph of the project. Raises `BuildError` if the project does not parse."""
+    manifest = _invoke(profile, ["parse"]).result
+    nodes = [
+        Node(name, node.original_file_path.split("/")[0], node.schema, node.alias, tuple(getattr(node.depends_on, "nodes", ())))
+        for name, node in manifest.nodes.items()
+    ]
+    nodes += [Node(name, "sources", table.schema, table.identifier, ()) for name, table in manifest.sources.items()]
+    return Graph({node.name: node for node in nodes})
+
+
+def _invoke(profile: Profile, arguments: list[str]) -> Any:
     from dbt.cli.main import dbtRunner  # 2.6 s: only those who build pay for it
 
     project = str(ROOT / "dbt")
-    variables = {"core_schema": core_schema()}
-    arguments = ["build", "--project-dir", project, "--profiles-dir", project, "--vars", json.dumps(variables)]
-    # unit tests try the code, not the data: make test runs them
-    arguments += [
-        "--select",
-        *select,
-        "--exclude-resource-type",
-        "unit_test",
-        "--quiet",
-        "--no-write-json",
-        "--log-level",
-        "none",
-        "--log-level-file",
-        "info",
-        "--no-use-colors",
-    ]
+    common = ["--project-dir", project, "--profiles-dir", project, "--vars", json.dumps({"core_schema": core_schema()})]
+    common += ["--quiet", "--no-write-json", "--log-level", "none", "--log-level-file", "info", "--no-use-colors"]
     with dbt_environment(profile):
-        outcome = dbtRunner().invoke(arguments)
+        outcome = dbtRunner().invoke([*arguments, *common])
     if outcome.exception is not None:
-        raise BuildError(f"dbt {' '.join(select)}: {outcome.exception}")
+        raise BuildError(f"dbt {' '.join(arguments)}: {outcome.exception}")
+    return outcome
+
+
+def _dbt(profile: Profile, select: list[str], command: str = "build", left_out: Sequence[str] = ("unit_test",)) -> list[TestResult]:
+    """Runs dbt on the selected nodes and returns what its tests said. Unit tests try the code, not the data: `make test` runs them."""
+    arguments = [command, "--select", *select]
+    for kind in left_out:
+        arguments += ["--exclude-resource-type", kind]
+    outcome = _invoke(profile, arguments)
     results = getattr(outcome.result, "results", [])
     nodes = [result for result in results if result.node.resource_type != "test"]
-    for result in nodes:
-        if result.status not in ("success", "skipped"):
-            raise BuildError(f"dbt: {result.node.unique_id} ended {result.status}: {result.message}")
+    failed = [(result.node.unique_id, _said(result)) for result in nodes if result.status not in ("success", "skipped")]
+    if failed:
+        raise BuildError("dbt: " + "; ".join(f"{name} failed: {reason}" for name, reason in sorted(failed)), sorted(failed))
     # dbt's threads end in any order; what is recorded has one
-    tests = sorted((_test_result(result) for result in results if result.node.resource_type == "test"), key=lambda test: test.name)
+    ended = sorted((result for result in results if result.node.resource_type == "test"), key=lambda result: result.node.name)
+    tests = [_test_result(profile, result) for result in ended]
     skipped = [result.node.name for result in nodes if result.status == "skipped"]
     if skipped and all(test.success for test in tests):
         raise BuildError(f"dbt skipped {', '.join(skipped)} although nothing failed before")
@@ -177,17 +217,41 @@ def _dbt(profile: Profile, select: list[str]) -> list[TestResult]:
     return tests
 
 
-def _test_result(result: Any) -> TestResult:
-    meta = result.node.config.meta if hasattr(result.node.config, "meta") else {}
+def _said(result: Any) -> str:
+    """dbt's reason in one line, without the path of the compiled file."""
+    lines = [line.strip() for line in str(result.message or result.status).splitlines()]
+    return "; ".join(line for line in lines if line and not line.startswith("compiled code at"))
+
+
+def _test_result(profile: Profile, result: Any) -> TestResult:
+    node = result.node
+    meta = node.config.meta if hasattr(node.config, "meta") else {}
+    if result.status == "error":
+        raise BuildError(f"dbt: the test {node.name} cannot be evaluated: {_said(result)}")
+    success, compiled = result.status in ("pass", "success"), str(node.compiled_code or "")
+    # the text that dbt runs holds rule and arguments; names of schemas differ from code to code
+    text = compiled.replace(core_schema(), "core").replace(f'"{node.database}".', "")
     return TestResult(
-        name=result.node.name,
-        success=result.status in ("pass", "success"),
+        name=node.name,
+        success=success,
         failures=result.failures or 0,
-        severity=str(getattr(result.node.config, "severity", "error")).lower(),
-        reads=tuple(meta.get("reads", ())),
+        severity=str(getattr(node.config, "severity", "error")).lower(),
         dimension=meta.get("dimension", "coherence"),
         message=result.message or "",
+        node=node.unique_id,
+        fingerprint=hashlib.sha256(text.encode()).hexdigest()[:12],
+        rows=() if success else _failing_rows(profile, compiled),
     )
+
+
+def _failing_rows(profile: Profile, compiled: str) -> tuple[tuple[int | None, ...], ...]:
+    """Of each failing row of a test the releases in its columns `release_key` and `release_keys`."""
+    with connect(profile, "koshi_transformer") as connection:
+        # the text is dbt's own, compiled from the project
+        cursor = connection.execute(sql.SQL("select * from ({}) as failing limit {}").format(sql.SQL(compiled), FETCHED))
+        names = [column.name for column in cursor.description or ()]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return tuple((*(row.get("release_keys") or ()), *([row["release_key"]] if "release_key" in row else ())) for row in rows)
 
 
 def _check_relations(profile: Profile, nodes: list[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from warehouse.connection import Connection
@@ -27,41 +28,84 @@ class Candidate:
         return [key for key, _ in self.releases]
 
 
-def form(connection: Connection) -> Candidate:
-    """The candidate of this moment.
+@dataclass(frozen=True)
+class Release:
+    """A release that a publication may show; `order` ranks it in its slice.
 
-    It holds every accepted release that is neither withdrawn nor held by a person. A release that gate 2 held is tried again
-    as soon as the set of releases is another than the one in which it failed.
+    Where gate 2 holds it, `held_with` is the company (see `company`) of `held_datasets` in which it failed, None in old journals.
+    """
+
+    key: int
+    source: str
+    dataset: str
+    slice: str
+    edition: str
+    order: tuple[str, int, int]
+    is_held: bool = False
+    held_with: int | None = None
+    held_datasets: tuple[str, ...] = ()
+
+    @property
+    def of(self) -> str:
+        """Its dataset as `source.dataset`."""
+        return f"{self.source}.{self.dataset}"
+
+
+Pool = Mapping[int, Release]
+
+
+def pool(connection: Connection) -> dict[int, Release]:
+    """Every release that may be shown, by key: accepted, neither withdrawn nor held by a person, with its rows at hand.
+
+    Releases that gate 2 holds are among them: `form` says which of them are tried again.
     """
     rows = connection.execute(
-        "select release_key, source, dataset, slice, rank, state, held_in_candidate from meta.release"
-        " where state in ('accepted', 'published', 'superseded') or (state = 'held' and held_in_candidate is not null)"
+        "select release_key, source, dataset, slice, edition, rank, parse_number, state = 'held', held_with, held_datasets"
+        " from meta.release where rows_at_hand"
+        " and (state in ('accepted', 'published', 'superseded') or (state = 'held' and held_in_candidate is not null))"
         " order by release_key"
     ).fetchall()
-    full = _candidate(rows)
-    if any(held_in == full.key for *_, held_in in rows):
-        return _candidate([row for row in rows if row[5] != "held"])
-    return full
+    return {
+        key: Release(key, source, dataset, name, edition, (rank, parse, key), is_held, held_with, tuple(held_datasets or ()))
+        for key, source, dataset, name, edition, rank, parse, is_held, held_with, held_datasets in rows
+    }
 
 
-def without(connection: Connection, candidate: Candidate, at_fault: set[int]) -> Candidate:
-    """The candidate without the releases at fault: their slices fall back to the next lower release."""
-    rows = connection.execute(
-        "select release_key, source, dataset, slice, rank from meta.release where release_key = any(%s) order by release_key",
-        [[key for key in candidate.release_keys if key not in at_fault]],
-    ).fetchall()
-    return _candidate(rows)
+def company(releases: Pool, datasets: Collection[str]) -> int:
+    """A key of the code and of the releases of these datasets (`source.dataset`; of all where none is named).
+
+    A held release is tried again when the company in which it failed is another.
+    """
+    keys = sorted(release.key for release in releases.values() if not datasets or release.of in datasets)
+    return content_key("company", code_fingerprint(), *sorted(datasets), *map(str, keys))
 
 
-def _candidate(rows: list[tuple[object, ...]]) -> Candidate:
-    best: dict[tuple[object, ...], tuple[str, int]] = {}
-    for key, source, dataset, name, rank, *_ in rows:
-        order = (str(rank), int(str(key)))
-        best[source, dataset, name] = max(order, best.get((source, dataset, name), order))
-    current = {key for _, key in best.values()}
-    releases = tuple((int(str(row[0])), row[0] in current) for row in rows)
-    key = content_key("publication", code_fingerprint(), *(str(release) for release, _ in sorted(releases)))
-    return Candidate(key, releases)
+def still_held(releases: Pool) -> frozenset[int]:
+    """The releases that gate 2 holds and whose company is the one in which they failed."""
+    held = [release for release in releases.values() if release.is_held and release.held_with is not None]
+    return frozenset(release.key for release in held if company(releases, release.held_datasets) == release.held_with)
+
+
+def form(releases: Pool, left_out: Collection[int] = frozenset()) -> Candidate:
+    """The candidate of these releases without those left out: their slices and editions fall back to the next lower release.
+
+    Of each edition of a slice only the highest release is in it: an edition that is delivered again replaces what it said before.
+    """
+    taken = [release for release in releases.values() if release.key not in left_out]
+    of_edition = _highest(taken, lambda release: (release.source, release.dataset, release.slice, release.edition))
+    current = _highest(of_edition, lambda release: (release.source, release.dataset, release.slice))
+    keys = {release.key for release in current}
+    chosen = tuple((release.key, release.key in keys) for release in sorted(of_edition, key=lambda release: release.key))
+    return Candidate(content_key("publication", code_fingerprint(), *(str(key) for key, _ in chosen)), chosen)
+
+
+def _highest(releases: Iterable[Release], group: Callable[[Release], tuple[str, ...]]) -> list[Release]:
+    best: dict[tuple[str, ...], Release] = {}
+    for release in releases:
+        name = group(release)
+        if name not in best or best[name].order < release.order:
+            best[name] = release
+    return list(best.values())
 
 
 def current_publication(connection: Connection) -> tuple[int, int] | None:
@@ -70,9 +114,16 @@ def current_publication(connection: Connection) -> tuple[int, int] | None:
     return (int(row[0]), int(row[1])) if row else None
 
 
-def new_releases(connection: Connection, candidate: Candidate) -> set[int]:
-    """The candidate's releases that the current publication does not have."""
-    published = connection.execute(
-        "select pr.release_key from meta.publication_release as pr join meta.publication as p using (publication_key) where p.is_current"
+def shown(connection: Connection) -> frozenset[int]:
+    """The releases that a publication has shown, today's or an earlier one: they are never held."""
+    return frozenset(int(key) for (key,) in connection.execute("select distinct release_key from meta.publication_release").fetchall())
+
+
+def accepted_by_person(connection: Connection) -> frozenset[int]:
+    """The releases of which a person's last word was to accept them in spite of what gates say."""
+    rows = connection.execute(
+        "select release_key from (select distinct on (release_key) release_key, kind from meta.decision"
+        " where release_key is not null and kind in ('accept', 'hold', 'withdraw') order by release_key, sequence desc) as last_word"
+        " where kind = 'accept'"
     ).fetchall()
-    return set(candidate.release_keys) - {int(row[0]) for row in published}
+    return frozenset(int(key) for (key,) in rows)

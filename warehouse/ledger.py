@@ -171,10 +171,14 @@ def _results(connection: Connection, entry: Entry) -> None:
 
 
 def _held(connection: Connection, entry: Entry) -> None:
-    for key in entry.body["releases"]:
+    """Gate 2 holds releases. Entries of earlier versions have one reason for all of them, and no company."""
+    body = entry.body
+    earlier = [{"release": key, "reason": body["reason"]} for key in body["releases"]]
+    for verdict in body.get("verdicts", earlier):
         connection.execute(
-            "update meta.release set state = 'held', reason = %s, held_in_candidate = %s where release_key = %s",
-            [entry.body["reason"], entry.body["publication_key"], key],
+            "update meta.release set state = 'held', reason = %s, held_in_candidate = %s, held_with = %s, held_datasets = %s"
+            " where release_key = %s",
+            [verdict["reason"], body["publication_key"], verdict.get("held_with"), verdict.get("datasets"), verdict["release"]],
         )
     _results(connection, entry)
 
@@ -214,7 +218,10 @@ def _published(connection: Connection, entry: Entry) -> None:
 
 
 def _show_states(connection: Connection, publication_key: int) -> None:
-    """States follow the publication that readers see: its releases are published or superseded, others merely accepted."""
+    """States follow the publication that readers see: its releases are published or superseded, others merely accepted.
+
+    What a person withdrew or held stays so, though readers of an earlier publication see it again.
+    """
     connection.execute(
         "update meta.release set state = 'accepted' where state in ('published', 'superseded')"
         " and release_key not in (select release_key from meta.publication_release where publication_key = %s)",
@@ -222,8 +229,9 @@ def _show_states(connection: Connection, publication_key: int) -> None:
     )
     connection.execute(
         "update meta.release as r set state = case when p.is_current then 'published' else 'superseded' end,"
-        " reason = null, held_in_candidate = null"
-        " from meta.publication_release as p where p.publication_key = %s and p.release_key = r.release_key",
+        " reason = null, held_in_candidate = null, held_with = null, held_datasets = null"
+        " from meta.publication_release as p where p.publication_key = %s and p.release_key = r.release_key"
+        " and r.state <> 'withdrawn' and (r.state <> 'held' or r.held_in_candidate is not null)",
         [publication_key],
     )
 
@@ -236,7 +244,10 @@ def keep_last(connection: Connection, count: int) -> None:
 
 
 def _decided(connection: Connection, entry: Entry) -> None:
-    """A person has decided. A pin points readers at a kept publication; unpin lets the next run publish again."""
+    """A person has decided. A pin points readers at a kept publication; unpin lets the next run publish again.
+
+    A release that readers see and that is accepted stays what it is in their publication.
+    """
     body = entry.body
     _insert(connection, "meta.decision", {"sequence": entry.sequence, "recorded_at": entry.at} | body)
     if body["kind"] == "pin":
@@ -246,8 +257,16 @@ def _decided(connection: Connection, entry: Entry) -> None:
     state = {"accept": "accepted", "hold": "held", "withdraw": "withdrawn"}.get(body["kind"])
     if state:
         connection.execute(
-            "update meta.release set state = %s, reason = %s, held_in_candidate = null where release_key = %s",
+            "update meta.release set state = %s, reason = %s, held_in_candidate = null, held_with = null, held_datasets = null"
+            " where release_key = %s",
             [state, body["reason"], body["release_key"]],
+        )
+    if state == "accepted":
+        connection.execute(
+            "update meta.release as r set state = case when p.is_current then 'published' else 'superseded' end"
+            " from meta.publication_release as p join meta.publication as c using (publication_key)"
+            " where c.is_current and p.release_key = r.release_key and r.release_key = %s",
+            [body["release_key"]],
         )
 
 
@@ -268,3 +287,35 @@ def pinned(connection: Connection) -> str | None:
         "select kind, person, reason from meta.decision where kind in ('pin', 'unpin') order by sequence desc limit 1"
     ).fetchone()
     return f"{row[2]} ({row[1]})" if row and row[0] == "pin" else None
+
+
+def rules_passed(connection: Connection, publication_key: int) -> dict[str, frozenset[str]]:
+    """The fingerprints of the rules that a publication passed, by the name of the check; none in results of earlier versions."""
+    rows = connection.execute(
+        "select expectation, array_agg(distinct rule_fingerprint) from quality.validation_result"
+        " where publication_key = %s and gate = 'gate 2' and success and rule_fingerprint is not null group by 1",
+        [publication_key],
+    ).fetchall()
+    return {name: frozenset(fingerprints) for name, fingerprints in rows}
+
+
+def set_aside(connection: Connection, publication_key: int) -> list[dict[str, Any]]:
+    """What failed in a publication on what readers already saw, as it was recorded when it was published last."""
+    row = connection.execute(
+        "select entry -> 'set_aside' from meta.journal_entry where kind = 'published' and (entry ->> 'publication_key')::bigint = %s"
+        " order by sequence desc limit 1",
+        [publication_key],
+    ).fetchone()
+    return list(row[0] or []) if row else []
+
+
+def refused_before(connection: Connection, publication_key: int) -> str | None:
+    """Why this very candidate was refused, if nothing was decided or published since; else None."""
+    row = connection.execute(
+        "select r.entry ->> 'reason' from meta.journal_entry as r"
+        " where r.kind = 'refused' and (r.entry ->> 'publication_key')::bigint = %s and not exists ("
+        "  select 1 from meta.journal_entry as later where later.sequence > r.sequence and later.kind in ('decided', 'published'))"
+        " order by r.sequence desc limit 1",
+        [publication_key],
+    ).fetchone()
+    return str(row[0]) if row else None

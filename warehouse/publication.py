@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -33,18 +34,22 @@ class PublicationError(RuntimeError):
     """Readers cannot be pointed at what was asked for; they still see what they saw."""
 
 
-def publish(profile: Profile, candidate: Candidate, results: list[dict[str, Any]]) -> int:
-    """Shows the candidate to readers and returns the number of the publication. `results` are those of gate 2."""
+def publish(profile: Profile, candidate: Candidate, results: list[dict[str, Any]], set_aside: Sequence[dict[str, Any]] = ()) -> int:
+    """Shows the candidate to readers and returns the number of the publication.
+
+    `results` are those of gate 2, `set_aside` what fails in it on what readers already see, for a person to decide.
+    """
     journal = Journal(profile.journal)
     with step("publish"):
-        number = _publish(profile, journal, candidate, results)
-    with step("prune"):
-        prune(profile)
+        number = _publish(profile, journal, candidate, results, list(set_aside))
+    sweep(profile)
     return number
 
 
 @_patiently
-def _publish(profile: Profile, journal: Journal, candidate: Candidate, results: list[dict[str, Any]]) -> int:
+def _publish(
+    profile: Profile, journal: Journal, candidate: Candidate, results: list[dict[str, Any]], set_aside: list[dict[str, Any]]
+) -> int:
     with connect(profile) as connection:
         _point_views(connection, candidate.schema)
         row = connection.execute("select coalesce(max(number), 0) + 1 from meta.publication").fetchone()
@@ -57,6 +62,7 @@ def _publish(profile: Profile, journal: Journal, candidate: Candidate, results: 
             "releases": [list(release) for release in candidate.releases],
             "keep": KEEP,
             "results": results,
+            "set_aside": set_aside,
         }
         with step("publish.journal"):
             ledger.record(connection, journal, "published", body)
@@ -92,13 +98,15 @@ def readers_schema(connection: Connection) -> str | None:
 def roll_back(profile: Profile, publication_key: int, person: str, reason: str) -> None:
     """Points readers at a kept publication and pins it until a person unpins it.
 
-    Raises `PublicationError` if it is not one of those kept.
+    Raises `PublicationError` if it is not one of those kept, or does not stand here.
     """
     with connect(profile) as connection:
         kept = connection.execute("select publication_key, number from meta.publication where is_kept order by number").fetchall()
         if publication_key not in [key for key, _ in kept]:
             names = ", ".join(f"{number} ({hex_key(key)})" for key, number in kept) or "none"
             raise PublicationError(f"publication {hex_key(publication_key)} is not kept; kept are: {names}")
+        if missing := _missing(connection, publication_key):
+            raise PublicationError(missing)
         _point_views(connection, f"pub_{hex_key(publication_key)}")
         body = {"kind": "pin", "publication_key": publication_key, "person": person, "reason": reason}
         ledger.record(connection, Journal(profile.journal), "decided", body)
@@ -122,15 +130,75 @@ def decide(profile: Profile, kind: str, person: str, reason: str, release_key: i
 
 
 def prune(profile: Profile) -> list[str]:
-    """Drops the schemas that no kept publication uses and returns their names."""
+    """Drops the schemas that no kept publication uses and returns their names.
+
+    Which core a publication uses is asked of its views, not of the fingerprint that the ledger remembers.
+    """
     with connect(profile) as connection:
-        kept = connection.execute("select publication_key, core_fingerprint from meta.publication where is_kept").fetchall()
-        used = {f"pub_{hex_key(key)}" for key, _ in kept} | {f"core_{core}" for _, core in kept} | {core_schema()}
-        found = connection.execute(r"select nspname from pg_namespace where nspname ~ '^(pub|core)_[0-9a-f]+$' order by 1").fetchall()
-        dropped = [name for (name,) in found if name not in used]
+        kept = [f"pub_{hex_key(key)}" for (key,) in connection.execute("select publication_key from meta.publication where is_kept")]
+        found = connection.execute(r"select nspname from pg_namespace where nspname ~ '^(pub|core)_[0-9a-f]+$' order by 1 desc").fetchall()
+        used = {*kept, *_read_by(connection, kept), core_schema()}
+        dropped = [name for (name,) in found if name not in used]  # publications before the cores that they read
         for name in dropped:
             connection.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(name)))
-        return dropped
+        return sorted(dropped)
+
+
+def _read_by(connection: Connection, schemas: list[str]) -> set[str]:
+    """The other schemas that the views of these schemas read."""
+    rows = connection.execute(
+        "select distinct read.relnamespace::regnamespace::text from pg_class as v"
+        " join pg_rewrite as rule on rule.ev_class = v.oid"
+        " join pg_depend as d on d.classid = 'pg_rewrite'::regclass and d.objid = rule.oid and d.refclassid = 'pg_class'::regclass"
+        " join pg_class as read on read.oid = d.refobjid"
+        " where v.relnamespace::regnamespace::text = any(%s)",
+        [schemas],
+    ).fetchall()
+    return {str(name) for (name,) in rows}
+
+
+def sweep(profile: Profile) -> None:
+    """Drops what was built and nobody uses; only for who holds the lock of building and publishing.
+
+    What was only tried is taken out of core too: core is then what a replay of the journal makes.
+    """
+    with step("prune"):
+        prune(profile)
+        with connect(profile, "koshi_transformer") as connection:
+            _forget_unshown(connection)
+
+
+def _forget_unshown(connection: Connection) -> None:
+    tables = connection.execute(
+        "select c.relname from pg_class as c join pg_attribute as a on a.attrelid = c.oid"
+        " where c.relnamespace = to_regnamespace(%s) and c.relkind = 'r' and a.attname = 'release_key' and not a.attisdropped order by 1",
+        [core_schema()],
+    ).fetchall()
+    for (name,) in tables:
+        connection.execute(
+            sql.SQL(
+                "delete from {} where release_key not in (select pr.release_key from meta.publication_release as pr"
+                " join meta.publication as p using (publication_key) where p.is_kept)"
+            ).format(sql.Identifier(core_schema(), name))
+        )
+
+
+def _missing(connection: Connection, publication_key: int) -> str | None:
+    """Why a publication cannot be shown here, or None if its schema stands."""
+    if is_built(connection, f"pub_{hex_key(publication_key)}"):
+        return None
+    row = connection.execute(
+        "select p.number, p.code_fingerprint, count(*) filter (where not r.rows_at_hand) from meta.publication as p"
+        " left join meta.publication_release as pr using (publication_key) left join meta.release as r using (release_key)"
+        " where p.publication_key = %s group by 1, 2",
+        [publication_key],
+    ).fetchone()
+    number, code, lost = row or (hex_key(publication_key), "unknown", 0)
+    parse = f", and {lost} of its releases were read by other parsing code, which the rows at hand are not of" if lost else ""
+    return (
+        f"publication {number} cannot be rebuilt here: it was made by the code {code}, and this is {code_fingerprint()}{parse}."
+        " Check out that code and replay the journal into an empty database to see it"
+    )
 
 
 def _point_views(connection: Connection, schema: str) -> None:
@@ -182,13 +250,14 @@ def _view(connection: Connection, name: str, target: sql.Identifier, remark: str
 
 
 def status(profile: Profile) -> dict[str, Any]:
-    """What readers see and what is kept: current, kept (number, key, instant), pinned, releases by state."""
+    """What readers see and what is kept: current, kept (number, key, instant), not rebuildable, pinned, releases by state."""
     with connect(profile) as connection:
         kept = connection.execute("select number, publication_key, published_at, is_current from meta.publication where is_kept order by 1")
         states = connection.execute("select source, dataset, state, count(*) from meta.release group by 1, 2, 3 order by 1, 2, 3")
         return {
             "current": current_publication(connection),
-            "kept": kept.fetchall(),
+            "kept": (rows := kept.fetchall()),
+            "not_rebuildable": [why for _, key, *_ in rows if (why := _missing(connection, key))],
             "pinned": ledger.pinned(connection),
             "releases": states.fetchall(),
         }

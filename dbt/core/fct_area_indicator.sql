@@ -28,7 +28,8 @@ observed as (
         estimate_kind,
         value,
         obs_status,
-        value_missing_reason
+        value_missing_reason,
+        derivation
     from {{ ref('stg_uis__observation') }}
     where measure = 'net_flow'
     union all
@@ -46,7 +47,8 @@ observed as (
         estimate_kind,
         value,
         obs_status,
-        value_missing_reason
+        value_missing_reason,
+        null::text as derivation
     from {{ ref('stg_undesa__stock') }}
     where dataset = 'population_by_destination' and not is_group
 ),
@@ -73,7 +75,7 @@ final as (
         -- the agencies do not say which figures are final
         null::boolean as is_provisional,
         releases.capture,
-        null::text as derivation,
+        observed.derivation,
         observed.period_end_date
     from observed
     inner join releases on observed.release_key = releases.release_key

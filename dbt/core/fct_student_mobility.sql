@@ -26,6 +26,7 @@ students as (
         period_end_date,
         measure,
         estimate_kind,
+        derivation,
         value,
         obs_status,
         value_missing_reason
@@ -57,7 +58,7 @@ final as (
         -- the agency does not say which figures are final
         null::boolean as is_provisional,
         releases.capture,
-        null::text as derivation,
+        students.derivation,
         students.period_end_date
     from students
     inner join releases on students.release_key = releases.release_key

@@ -39,9 +39,19 @@ select
     case
         when period_kind = 'year' then to_char(period_end_date, 'YYYY')
         when period_kind = 'instant' then to_char(period_end_date, 'YYYY-MM-DD')
-        -- a range of whole years; one that ends within a year names its days
-        when period_kind = 'range' and to_char(period_start_date, 'MMDD') = '0101' and to_char(period_end_date, 'MMDD') = '1231'
-            then to_char(period_start_date, 'YYYY') || '–' || to_char(period_end_date, 'YYYY')
+        when period_kind = 'month' then to_char(period_start_date, 'YYYY-MM')
+        -- whole months: a range that begins or ends with a year names that year alone
+        when extract(day from period_start_date) = 1 and extract(day from period_end_date + 1) = 1
+            then
+                to_char(
+                    period_start_date,
+                    case when period_kind = 'range' and to_char(period_start_date, 'MMDD') = '0101' then 'YYYY' else 'YYYY-MM' end
+                )
+                || '–'
+                || to_char(
+                    period_end_date,
+                    case when period_kind = 'range' and to_char(period_end_date, 'MMDD') = '1231' then 'YYYY' else 'YYYY-MM' end
+                )
         else to_char(period_start_date, 'YYYY-MM-DD') || '/' || to_char(period_end_date, 'YYYY-MM-DD')
     end as period_label
 from members

@@ -50,14 +50,16 @@
 {%- endmacro %}
 
 
-{% macro provenance(keys) -%}
-    {#- The editions, captures, licences and attributions of an array of release keys, for a lateral join. -#}
+{% macro provenance(keys, period_key) -%}
+    {#- Editions, captures, licences and attributions of an array of release keys, of the figures of one period, for a lateral join. -#}
     select
         string_agg(distinct origin.edition, '; ') as edition,
         string_agg(distinct origin.capture, '; ') as capture,
-        string_agg(distinct origin.licence, '; ') as licence,
-        string_agg(distinct origin.attribution, '; ') as attribution
+        string_agg(distinct coalesce(made.licence, origin.licence), '; ') as licence,
+        string_agg(distinct coalesce(made.attribution, origin.attribution), '; ') as attribution
     from {{ ref('dim_release') }} as origin
+    left join {{ ref('bridge_release_origin') }} as made
+        on origin.release_key = made.release_key and made.period_key = {{ period_key }}
     where origin.release_key = any({{ keys }})
 {%- endmacro %}
 

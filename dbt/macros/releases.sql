@@ -1,11 +1,12 @@
 {% macro releases_to_load() -%}
-    {#- Accepted releases that this core fact does not hold yet. A release is immutable, so what is there stays. -#}
+    {#- Releases of the candidate that this core fact does not hold yet. A release is immutable, so what is there stays; and one that
+        breaks a constraint can be left out, for nothing but the candidate is loaded. -#}
     select
         release_key,
         capture
     from {{ source('meta', 'release') }}
     where
-        state in ('accepted', 'held', 'published', 'superseded')
+        release_key in (select candidate.release_key from {{ source('meta', 'candidate_release') }} as candidate)
         {% if is_incremental() -%}
             and release_key not in (select loaded.release_key from {{ this }} as loaded)
         {%- endif %}

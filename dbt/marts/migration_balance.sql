@@ -31,6 +31,16 @@ releases as (
     from {{ ref('dim_release') }}
 ),
 
+-- figures that another agency made than the one that delivered them
+made as (
+    select
+        release_key,
+        period_key,
+        licence,
+        attribution
+    from {{ ref('bridge_release_origin') }}
+),
+
 ranges as (
     select
         start_year,
@@ -43,6 +53,7 @@ flows as (
     select
         fact.area_key,
         fact.release_key,
+        fact.period_key,
         case fact.direction when 'arrival' then 'arrivals' else 'departures' end as role,
         periods.period_start_date,
         periods.period_end_date,
@@ -68,6 +79,7 @@ stocks as (
     select
         fact.area_key,
         fact.release_key,
+        fact.period_key,
         periods.period_start_date as reference_date,
         fact.value,
         fact.is_provisional,
@@ -112,6 +124,7 @@ parts as (
         spans.period_end_date,
         flows.role,
         flows.release_key,
+        flows.period_key,
         flows.value,
         flows.is_provisional,
         flows.capture,
@@ -130,6 +143,7 @@ parts as (
         spans.period_end_date,
         case when stocks.reference_date = spans.period_start_date then 'population_start' else 'population_end' end as role,
         stocks.release_key,
+        stocks.period_key,
         stocks.value,
         stocks.is_provisional,
         stocks.capture,
@@ -173,8 +187,8 @@ gathered as (
         string_agg(distinct releases.edition, '; ') filter (where parts.role in ('population_start', 'population_end'))
             as population_edition,
         string_agg(distinct parts.capture, '; ') as capture,
-        string_agg(distinct releases.licence, '; ') as licence,
-        string_agg(distinct releases.attribution, '; ') as attribution,
+        string_agg(distinct coalesce(made.licence, releases.licence), '; ') as licence,
+        string_agg(distinct coalesce(made.attribution, releases.attribution), '; ') as attribution,
         max(parts.release_key) filter (where parts.role = 'arrivals') as arrivals_release_key,
         max(parts.release_key) filter (where parts.role = 'departures') as departures_release_key,
         count(distinct parts.release_key) filter (where parts.role = 'arrivals') as arrivals_releases,
@@ -188,6 +202,7 @@ gathered as (
             and spans.period_start_date = parts.period_start_date
             and spans.period_end_date = parts.period_end_date
     left join releases on parts.release_key = releases.release_key
+    left join made on parts.release_key = made.release_key and parts.period_key = made.period_key
     group by spans.area_key, spans.row_kind, spans.years, spans.period_start_date, spans.period_end_date
 ),
 

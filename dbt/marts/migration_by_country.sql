@@ -98,6 +98,6 @@ left join groups
         cells.counterpart_area_key = groups.member_area_key
         and periods.period_start_date between groups.valid_from_date and coalesce(groups.valid_to_date, periods.period_start_date)
 left join lateral (
-    {{ provenance('array[cells.release_key]') }}
+    {{ provenance('array[cells.release_key]', 'cells.period_key') }}
 ) as origin on true
 order by areas.area_sort_order, periods.period_start_date, counterparts.area_sort_order, counterparts.area_code

@@ -92,6 +92,6 @@ inner join areas on cells.area_key = areas.area_key
 inner join education on cells.education_key = education.education_key
 inner join periods on cells.period_key = periods.period_key
 left join lateral (
-    {{ provenance('array[cells.release_key]') }}
+    {{ provenance('array[cells.release_key]', 'cells.period_key') }}
 ) as origin on true
 order by areas.area_sort_order, periods.period_start_date, education.sort_order

@@ -96,6 +96,6 @@ inner join areas as counterparts on cells.counterpart_area_key = counterparts.ar
 inner join specialties on cells.specialty_key = specialties.specialty_key
 inner join periods on cells.period_key = periods.period_key
 left join lateral (
-    {{ provenance('array[cells.release_key]') }}
+    {{ provenance('array[cells.release_key]', 'cells.period_key') }}
 ) as origin on true
 order by areas.area_sort_order, periods.period_start_date, cells.scope, specialties.sort_order, counterparts.area_sort_order

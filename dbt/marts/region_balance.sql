@@ -164,6 +164,6 @@ left join lateral (
     {{ provenance('array[
         derived.population_start_release_key, derived.population_end_release_key, derived.natural_increase_release_key,
         derived.internal_release_key
-    ]') }}
+    ]', 'derived.period_key') }}
 ) as origin on true
 order by areas.area_sort_order, areas.area_code, periods.period_start_date, derived.population_edition

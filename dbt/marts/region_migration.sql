@@ -218,6 +218,6 @@ from measured
 inner join areas on measured.area_key = areas.area_key
 inner join periods on measured.period_key = periods.period_key
 left join lateral (
-    {{ provenance('measured.release_keys || measured.start_release_key || measured.end_release_key') }}
+    {{ provenance('measured.release_keys || measured.start_release_key || measured.end_release_key', 'measured.period_key') }}
 ) as origin on true
 order by areas.area_sort_order, areas.area_code, periods.period_start_date

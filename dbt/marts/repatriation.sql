@@ -1,5 +1,6 @@
--- Figures of the ministry as documents print them. Cumulative figures and parts of a year are subtotals: they hold what other rows
--- hold and do not chain. A share is of the persons of its own document and period; where that number is not printed, nothing is.
+-- Figures of the ministry as documents print them, for the periods that its own releases give them. Cumulative figures, and parts of a
+-- year whose whole is there, are subtotals: they hold what other rows hold. A share is of the persons of its own document and period;
+-- where that number is not printed, nothing is.
 with areas as (
     select * from {{ ref('dim_area') }}
 ),
@@ -68,7 +69,12 @@ select
     {{ labels('ages', 'age_group') }},
     {{ labels('education', 'education') }},
     kinds.admission,
-    {{ period_columns('periods') }},
+    periods.period_label,
+    periods.period_kind,
+    periods.period_start_date,
+    periods.period_end_date,
+    -- ten months are no year, whatever the document calls them
+    case when periods.period_kind = 'year' then periods.year end as year,
     kinds.row_kind,
     kinds.document_code,
     kinds.measure,
@@ -105,6 +111,6 @@ inner join education on kinds.education_key = education.education_key
 inner join periods on kinds.period_key = periods.period_key
 left join wholes on kinds.release_key = wholes.release_key and kinds.area_key = wholes.area_key and kinds.period_key = wholes.period_key
 left join lateral (
-    {{ provenance('array[kinds.release_key]') }}
+    {{ provenance('array[kinds.release_key]', 'kinds.period_key') }}
 ) as origin on true
 order by periods.period_end_date, kinds.document_code, kinds.measure, departures.area_sort_order, ages.sort_order, education.sort_order

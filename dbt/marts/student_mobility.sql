@@ -24,6 +24,7 @@ figures as (
         fact.value_missing_reason,
         fact.obs_status,
         fact.estimate_kind,
+        fact.derivation,
         fact.capture,
         fact.is_provisional,
         fact.release_key,
@@ -42,6 +43,7 @@ figures as (
         fact.value_missing_reason,
         fact.obs_status,
         fact.estimate_kind,
+        fact.derivation,
         fact.capture,
         fact.is_provisional,
         fact.release_key,
@@ -60,6 +62,7 @@ figures as (
         fact.value_missing_reason,
         fact.obs_status,
         fact.estimate_kind,
+        fact.derivation,
         fact.capture,
         fact.is_provisional,
         fact.release_key,
@@ -157,7 +160,7 @@ cells as (
         release_key,
         edition,
         is_current,
-        null::text as derivation
+        derivation
     from partners
     union all
     select
@@ -175,7 +178,7 @@ cells as (
         release_key,
         concat_ws('; ', edition, nullif(breakdown_edition, edition)) as edition,
         is_current,
-        'total less what partners report' as derivation
+        'total less what partners report' || coalesce('; the total: ' || derivation, '') as derivation
     from totals
     where is_current and is_broken_down and value <> attributed
     union all
@@ -195,7 +198,7 @@ cells as (
         release_key,
         edition,
         is_current,
-        null::text as derivation
+        derivation
     from totals
 ),
 

@@ -1,11 +1,12 @@
-{{ config(tags=['pub'], meta={'reads': ['bns.external_arrivals', 'bns.external_departures']}) }}
+{{ config(tags=['pub']) }}
 -- Every current figure of the two flows stands in the mart as it does in the facts, and the mart has no other.
 with flows as (
     select
         areas.area_code,
         periods.period_start_date,
         sum(fact.value) filter (where fact.direction = 'arrival') as arrivals,
-        sum(fact.value) filter (where fact.direction = 'departure') as departures
+        sum(fact.value) filter (where fact.direction = 'departure') as departures,
+        array_agg(distinct fact.release_key) as release_keys
     from {{ ref('pub_fct_migration_flow') }} as fact
     inner join {{ ref('dim_cube') }} as cubes on fact.cube_key = cubes.cube_key
     inner join {{ ref('dim_area') }} as areas on fact.area_key = areas.area_key
@@ -19,7 +20,8 @@ mart as (
         area_code,
         period_start_date,
         arrivals_persons,
-        departures_persons
+        departures_persons,
+        array_remove(array[arrivals_release_key, departures_release_key], null) as release_keys
     from {{ ref('migration_balance') }}
     where row_kind = 'leaf'
 )
@@ -30,7 +32,8 @@ select
     flows.arrivals,
     mart.arrivals_persons,
     flows.departures,
-    mart.departures_persons
+    mart.departures_persons,
+    flows.release_keys || mart.release_keys as release_keys
 from flows
 full outer join mart on flows.area_code = mart.area_code and flows.period_start_date = mart.period_start_date
 where

@@ -105,9 +105,11 @@ def _internal_flows_are_equal() -> Check:
 
 
 def _kandas(schema: str) -> Suite:
+    """A document prints a figure once and for all, but whose year it is may be learnt later: a new date warns, a lost figure rejects."""
     view = "stg_bns__kandas"
-    period = ("period_start_date", "period_end_date")
-    key = ("measure", "area_code", "departure_area_code", *period, "age_group_code", "education_code", "admission")
+    period, what = ("period_start_date", "period_end_date"), ("measure", "area_code", "departure_area_code")
+    members = ("age_group_code", "education_code", "admission")
+    key, figure = (*what, *period, *members), ("figure_id", *what, *members)
     return Suite(
         view,
         [
@@ -116,8 +118,9 @@ def _kandas(schema: str) -> Suite:
             at_least("value", 0),
             at_most("value", 2_000_000, "the cumulative number since 1991 is below 1.2 million"),
             _shares_stay_within_the_whole(),
-            withdrawn(schema, view, key),
-            revised(schema, view, key, 0.10),
+            withdrawn(schema, view, figure),
+            withdrawn(schema, view, ("figure_id", *period), "warn", name="no figure of the release below is dated anew"),
+            revised(schema, view, figure, 0.10),
         ],
     )
 

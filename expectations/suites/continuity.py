@@ -6,7 +6,13 @@ from expectations.check import BATCH, Check, Outcome, below, none_of
 
 
 def withdrawn(
-    schema: str, view: str, key: tuple[str, ...], outcome: Outcome = "reject", unless: str = "false", only: str = "true"
+    schema: str,
+    view: str,
+    key: tuple[str, ...],
+    outcome: Outcome = "reject",
+    unless: str = "false",
+    only: str = "true",
+    name: str = "no observation of the release below is missing",
 ) -> Check:
     """An observation that the accepted release below has and this one lacks was withdrawn, or lost on the way.
 
@@ -15,7 +21,7 @@ def withdrawn(
     """
     listed = ", ".join(key)
     return none_of(
-        "no observation of the release below is missing",
+        name,
         outcome,
         "coherence",
         f"""

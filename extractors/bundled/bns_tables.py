@@ -29,17 +29,24 @@ REGIONS_YEARS = ("2022", "2023")
 REGIONS_COPIED = "2025-09-24T00:00:00+00:00"
 MATRIX_FILE = "internal_migration_od_2010_2025.csv"
 MATRIX_COPIED = "2026-03-26T00:00:00+00:00"
-READ = "2026-11-22T00:00:00+00:00"
+# when each subject was last read from print: what was read before lies in the archive as it was shipped, and is no longer written
+READ = {
+    "external_by_country": "2026-11-22T00:00:00+00:00",
+    "all_flows_by_education": "2026-11-22T00:00:00+00:00",
+    "flows_by_specialty": "2026-11-22T00:00:00+00:00",
+    "kandas": "2026-11-25T00:00:00+00:00",  # periods by the ministry's own releases; read on 2026-11-22 as the documents print them
+}
 REPUBLIC = "РЕСПУБЛИКА КАЗАХСТАН"
 ALMATY = "750000000"
 TOTAL, URBAN = "Всего", "городская местность"
-PRINTED_DATASETS = ("external_by_country", "all_flows_by_education", "flows_by_specialty", "kandas")
 # What the readers noted in words beside a figure, as codes; a note that is not here is an error, so that none is lost
 NOTES: dict[str, dict[str, str]] = {
     "": {},
     "end year not printed": {"remark": "end_not_printed"},
     "315.8 thousand families; end year not printed": {"remark": "end_not_printed"},
     "a year, by quota alone": {"unit": "families per year", "breakdown": "admission", "category": "quota"},
+    "printed as of the year; the ministry printed the same figures as of 1 November 2024": {"remark": "printed_as_year"},
+    "as of 1 December 2024 by the cited article and the chain of the ministry": {"remark": "end_by_cited_article"},
 }
 
 
@@ -51,9 +58,9 @@ def write_tables(inputs: Path, archive: Archive, source: Source) -> int:
     _cube(inputs / EXTRACT_FILE, names, archive, source, "births")
     tables = _internal_by_region(inputs, archive, source)
     _internal_matrix(inputs / MATRIX_FILE, archive, source)
-    for dataset in PRINTED_DATASETS:
+    for dataset in READ:
         _printed(inputs.parent.parent / "published", archive, source, dataset)
-    return 4 + tables + len(PRINTED_DATASETS)
+    return 4 + tables + len(READ)
 
 
 def _read(file: Path, delimiter: str = ",") -> list[dict[str, str]]:
@@ -162,9 +169,10 @@ def _printed(published: Path, archive: Archive, source: Source, dataset: str) ->
         cited = source.model_copy(update={**citation, "attribution": f"{citation['attribution']} {documents}"})
     else:
         cited = source.model_copy(update={"attribution": f"{source.attribution}, as printed in: {documents}"})
-    note = f"{len(chosen)} figures read from print by 2026-11-22, each with its document and place; no bytes of the agency are at hand"
+    day = READ[dataset].partition("T")[0]
+    note = f"{len(chosen)} figures read from print by {day}, each with its document and place; no bytes of the agency are at hand"
     request = requests(source, source.dataset(dataset))[0]
-    store(archive, cited, dataset, request, body, delivered=READ, content_type=CSV, note=note, capture="transcribed")
+    store(archive, cited, dataset, request, body, delivered=READ[dataset], content_type=CSV, note=note, capture="transcribed")
 
 
 def _is_wanted(row: dict[str, str], wanted: dict[str, Any]) -> bool:

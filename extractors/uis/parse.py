@@ -55,7 +55,8 @@ _decoder = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
 def parse(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
     """The rows of one delivery, read lazily. Raises `ContractError`, for a damaged record only when it is reached.
 
-    A row's address is the JSON pointer of its record; where a delivery has several answers, the answer's position in it comes first.
+    A row's address is the JSON pointer of its record in its own answer; where a delivery has several, what is wrong with one is said
+    with the answer's position in front.
     """
     *data, version = answers
     edition = read_version(version.body)
@@ -156,7 +157,7 @@ class Observations:
 
     def blocks(self) -> Iterator[Block]:
         """The rows some hundred at a time."""
-        for answer in self._answers:
+        for position, answer in enumerate(self._answers):
             first = 0
             for block in _blocks(answer):
                 lines, indicators, units = block.lines, block.indicators, block.units
@@ -167,7 +168,7 @@ class Observations:
                     for number, fields in enumerate(csv.reader(lines), first):
                         answer.check_asked(fields, f"{answer.prefix}/records/{number}")
                 content = lines if block.is_in_one_spelling else _in_one_spelling(lines)
-                yield Block([f"{answer.prefix}/records/{number}" for number in range(first, first + len(lines))], lines, content)
+                yield Block([f"/records/{number}" for number in range(first, first + len(lines))], lines, content, position)
                 first += len(lines)
 
     def _fields_of(self, records: list[Any], prefix: str, first: int) -> list[tuple[str | None, ...]]:

@@ -1,5 +1,5 @@
--- How was the total of students abroad revised from one release to the next?
-select year, edition, students, is_breakdown_complete, breakdown_lacks, derivation
+-- What do two releases say of the total of students abroad, one printing it, one by way of inbound and net flow?
+select year, edition, students, estimate_kind, is_breakdown_complete, breakdown_lacks, derivation
 from bi.student_mobility_all
 where area_code = 'KAZ' and direction = 'outbound' and row_kind = 'total' and year between 2010 and 2018
 order by year, edition

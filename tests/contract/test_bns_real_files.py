@@ -16,6 +16,7 @@ from extractors.http import ReplayTransport
 from extractors.rows import WHOLE, Parsed
 from extractors.source import load_source
 from tests.asked import parse as read
+from warehouse.profile import BUNDLED_ARCHIVE
 
 SOURCE = load_source("bns")
 WORKBOOK = "bns/bns_6584_population_by_region_sex_2000_2023_ru.xlsx"
@@ -298,12 +299,44 @@ def test_identity_9_specialties_cover_tertiary_and_vocational_education_exactly(
                 assert external["CIS", specialty, way] + external["OTHER", specialty, way] == value
 
 
-def test_kandas_stay_what_was_printed_and_are_never_chained(bundled: Archive) -> None:
+def test_kandas_stay_what_was_printed_for_the_periods_that_the_ministry_gives_them(bundled: Archive) -> None:
     rows = [row for name in delivered(bundled, "kandas")[0].slices for row in rows_of(delivered(bundled, "kandas")[0], name)]
     by_id = {row["figure_id"]: row for row in rows}
     assert len(by_id) == len(rows) == 18
     assert {row["measure"] for row in rows} == {"repatriates", "repatriates_share", "repatriate_families"}
     assert (by_id["F382"]["period_start"], by_id["F382"]["period_end"], by_id["F382"]["value"]) == ("1991", "2022-07", "1096900")
-    # what the readers noted in words is a code: a mean of a year by quota, and an end that is not printed
+    # what the readers noted in words is a code: a mean of a year by quota, an end that is not printed, and dates that are not printed
     assert (by_id["F442"]["unit"], by_id["F442"]["category"]) == ("families per year", "quota")
     assert [key for key, row in by_id.items() if row["remark"] == "end_not_printed"] == ["F440", "F441"]
+    ten_months = {(by_id[f"F{number}"]["period_start"], by_id[f"F{number}"]["period_end"]) for number in range(407, 414)}
+    assert ten_months == {("2024-01", "2024-10")}
+    assert (by_id["F430"]["period_end"], by_id["F430"]["remark"]) == ("2024-11", "end_by_cited_article")
+
+
+def test_kandas_as_read_before_differ_from_the_new_reading_in_dates_alone(bundled: Archive) -> None:
+    """The answer that was shipped stays: the corrected one is a later delivery."""
+    dated = ("_row", "period_start", "period_end", "remark")
+    before, after = (
+        [{key: text for key, text in row.items() if key not in dated} for name in parsed.slices for row in rows_of(parsed, name)]
+        for parsed in delivered(Archive(str(BUNDLED_ARCHIVE)), "kandas")
+    )
+    assert before == after
+
+
+def test_external_flows_before_2000_are_those_of_cis_stat_and_not_of_taldau(shared_data: Path, bundled: Archive) -> None:
+    """What seed series_origin says: Taldau's own file begins in 2000, and the nine years before are CIS Stat's to the person."""
+    with (shared_data / "cisstat/cisstat_migration_KAZ_and_mirrors_1991_2025.csv").open(encoding="utf-8", newline="") as lines:
+        by_flow: dict[str, dict[str, int]] = defaultdict(dict)
+        for row in csv.DictReader(lines):
+            if (row["reporter"], row["partner"]) == ("KAZ", "_T"):
+                by_flow[row["flow"]][row["year"]] = round(float(row["persons"]))
+    for flow, index in (("arrivals", "2929752"), ("departures", "2929753")):
+        with (shared_data / f"bns/taldau_{index}_{flow}_2000_2025_before_gap_fill_b0a9c932.csv").open(
+            encoding="utf-8", newline=""
+        ) as lines:
+            own = {row["date"][:4]: persons(row["value"].removesuffix(".0")) for row in csv.DictReader(lines)}
+        delivered_flows = year_flows(bundled, f"external_{flow}")
+        filled = {year: value for year, value in delivered_flows.items() if year not in own}
+        assert sorted(filled) == [str(year) for year in range(1991, 2000)]
+        assert filled == {year: by_flow[flow][year] for year in filled}
+        assert {year: value for year, value in delivered_flows.items() if year in own} == own

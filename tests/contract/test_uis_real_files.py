@@ -17,6 +17,7 @@ from extractors.rows import WHOLE, ContractError
 from extractors.source import Dataset, load_source
 from extractors.uis import client, parse
 from tests.asked import parse as read
+from warehouse.profile import BUNDLED_ARCHIVE
 
 SOURCE = load_source("uis")
 VERSION = b'{"version":"20260507-91260335","publicationDate":null,"description":"string","themeDataStatus":[]}'
@@ -221,3 +222,31 @@ def test_bundled_answers_are_credited_shared_alike_and_small(archive: Archive) -
                 assert "UNESCO Institute for Statistics (UIS)" in snapshot.attribution
                 assert ("derived" in snapshot.note) == snapshot.attribution.startswith("Adapted from")
     assert size < 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("dataset", "copy", "here", "there", "rows"),
+    [
+        ("students_to_kazakhstan", "origins-by-destination", "dest_country_name", "origin_country_lumped", 231),
+        ("students_from_kazakhstan", "destinations-by-origin", "origin_country_name", "dest_country_lumped", 256),
+    ],
+)
+def test_every_bilateral_figure_leads_to_one_cell_of_the_copy(
+    shared_data: Path, dataset: str, copy: str, here: str, there: str, rows: int
+) -> None:
+    """The way that docs/data.md describes, from the bundled answers to the row of the complete copy."""
+    with (shared_data / "uis/bilateral/360info_country-names.csv").open(encoding="utf-8-sig", newline="") as lines:
+        known = list(csv.DictReader(lines))
+    column = "INDICATOR_ID" if dataset == "students_to_kazakhstan" else "country_code"
+    names = {row[column]: row["country_name"] for row in known} | {"_O": "Other countries"}
+    with (shared_data / f"uis/bilateral/360info_popular-{copy}.csv").open(encoding="utf-8-sig", newline="") as lines:
+        cells = [row for row in csv.DictReader(lines) if row[here] == "Kazakhstan"]
+    bundled = Archive(str(BUNDLED_ARCHIVE))
+    [delivery] = bundled.deliveries("uis", dataset)
+    bodies = [json.loads(bundled.body(found), parse_float=str) for found in bundled.snapshots("uis", dataset, delivery)]
+    records = [record for body in bodies for record in body.get("records", [])]
+    assert len(records) == rows
+    for record in records:
+        member = record["indicatorId" if column == "INDICATOR_ID" else "geoUnit"]
+        [cell] = [row for row in cells if (row["year"], row[there]) == (str(record["year"]), names[member])]
+        assert str(record["value"]) == cell["value_lumped"]

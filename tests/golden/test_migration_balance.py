@@ -76,3 +76,29 @@ def test_the_republic_that_no_row_prints_is_derived_and_marked(published: Reader
         ("2022-01-01", 19_503_159), ("2023-01-01", 19_766_807), ("2024-01-01", 20_033_842), ("2025-01-01", 20_283_399),
     ]  # fmt: skip
     assert {derivation for *_, derivation in rows} == {mark}
+
+
+def test_the_years_before_taldau_name_who_made_them(published: Reader) -> None:
+    # Taldau begins in 2000; 1999 has the bureau's population of 2000-01-01 beside the flows of CIS Stat
+    rows = published.execute(
+        "select min(year), max(year), count(*), attribution ~ 'CIS Stat', attribution ~ 'Bureau of National Statistics',"
+        " licence ~ '^Not known; quoted with reference' from bi.migration_balance group by 4, 5, 6 order by 1"
+    ).fetchall()
+    assert rows == [(1991, 1998, 8, True, False, True), (1999, 1999, 1, True, True, True), (2000, 2025, 26, False, True, False)]
+    # both flows of nine years, each by its own table
+    facts = published.execute(
+        "select fact.direction, count(*), min(origin.attribution) from bi.fct_migration_flow as fact"
+        " join bi.bridge_release_origin as origin using (release_key, period_key) group by 1 order by 1"
+    ).fetchall()
+    assert [(direction, count) for direction, count, _ in facts] == [("arrival", 9), ("departure", 9)]
+    assert "fact 4650866" in str(facts[0][2])
+    assert "fact 4679599" in str(facts[1][2])
+
+
+def test_the_balance_since_1991_is_what_it_was(published: Reader) -> None:
+    # 9 years of CIS Stat and 26 of Taldau: -1,841,738 and -304,249
+    rows = published.execute(
+        "select sum(balance_persons) filter (where year < 2000), sum(balance_persons) filter (where year >= 2000), sum(balance_persons)"
+        " from bi.migration_balance"
+    ).fetchall()
+    assert rows == [(-1_841_738, -304_249, -2_145_987)]

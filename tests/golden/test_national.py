@@ -176,12 +176,46 @@ def test_no_balance_is_derived_over_a_census(published: Published) -> None:
 
 
 def test_repatriates_are_counted_once_and_cumulative_figures_are_apart(published: Published) -> None:
-    # January to July 2022: 9,077; 2024: 16,535
+    # January to July 2022: 9,077; January to October 2024: 16,535
     assert published.execute("select sum(persons) from bi.repatriation").fetchall() == [(9077 + 16535,)]
     rows = published.execute(
         "select period_end_date::text, persons from bi.repatriation_all where is_cumulative and persons is not null order by 1"
     ).fetchall()
-    assert rows == [("2021-12-31", 1062200), ("2022-07-31", 1096900), ("2024-12-31", 1146400)]
+    assert rows == [("2021-12-31", 1062200), ("2022-07-31", 1096900), ("2024-11-30", 1146400)]
+
+
+def test_ten_months_of_repatriates_are_no_year(published: Published) -> None:
+    # printed as of 2024; the ministry printed the same persons and shares as of 1 November 2024. No whole year is at hand.
+    rows = published.execute(
+        "select period_label, period_kind, period_start_date::text, period_end_date::text, year, remark, count(*), max(persons)"
+        " from bi.repatriation_all where document_code = 'narxoz2025' group by 1, 2, 3, 4, 5, 6"
+    ).fetchall()
+    assert rows == [("2024-01–2024-10", "year-to-date", "2024-01-01", "2024-10-31", None, "printed_as_year", 7, 16535)]
+    assert published.execute("select count(*) from bi.repatriation_all where year is not null").fetchall() == [(0,)]
+
+
+def test_what_was_read_before_stays_readable_as_an_older_vintage(published: Published) -> None:
+    rows = published.execute(
+        "select releases.edition, periods.period_label, fact.is_current from bi.fct_repatriation_vintage as fact"
+        " join bi.dim_release as releases using (release_key) join bi.dim_period as periods using (period_key)"
+        " where fact.value in (16535, 1146400) order by releases.edition, fact.value"
+    ).fetchall()
+    before, after = "retrieved 2026-11-22T00:00:00+00:00", "retrieved 2026-11-25T00:00:00+00:00"
+    assert rows == [
+        (before, "2024", False), (before, "1991–2024", False), (after, "2024-01–2024-10", True), (after, "1991–2024-11", True),
+    ]  # fmt: skip
+
+
+def test_cumulative_repatriates_chain_within_their_precision(published: Published) -> None:
+    # 1,096.9 thousand as of 1 August 2022 less 9,077 of January to July: 1,087.8 thousand, the ministry's stock of 1 January 2022;
+    # 1,146.4 as of 1 December 2024 less 16,535 of January to October: 1,129.9, its stock of 1 January 2024 (1,128.4) and November's 1.5
+    rows = published.execute(
+        "select round((whole.persons - part.persons) / 1000.0, 1)::text"
+        " from bi.repatriation_all as whole join bi.repatriation_all as part"
+        " on part.period_kind = 'year-to-date' and date_trunc('year', whole.period_end_date) = part.period_start_date"
+        " where whole.is_cumulative and whole.persons is not null and part.persons is not null order by whole.period_end_date"
+    ).fetchall()
+    assert rows == [("1087.8",), ("1129.9",)]
 
 
 def test_shares_of_repatriates_make_the_whole(published: Published) -> None:

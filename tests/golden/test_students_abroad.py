@@ -20,6 +20,35 @@ def test_two_vintages_of_the_outbound_total(published: Any) -> None:
     assert published.execute(query).fetchall() == [("2021", 78337), ("20250416-f6707727", 88119)]
 
 
+def test_outbound_totals_that_nobody_published_say_that_they_are_derived(published: Any) -> None:
+    # all 2,177 totals of 2025 are inbound less net flow; the 90 of the older release were copied
+    query = """
+        select releases.edition, fact.estimate_kind, fact.derivation, count(*) from bi.fct_student_mobility_vintage as fact
+        join bi.dim_release as releases using (release_key)
+        where releases.dataset = 'outbound_totals' group by 1, 2, 3 order by 1
+    """
+    formula = "inbound total (26637) less net flow (MENF.5T8) of the same edition"
+    assert published.execute(query).fetchall() == [
+        ("2021", "estimated", None, 90), ("20250416-f6707727", "derived", formula, 2177),
+    ]  # fmt: skip
+
+
+def test_readers_of_the_mart_see_what_is_derived(published: Any) -> None:
+    query = f"""
+        select partner_code, students, estimate_kind, derivation from bi.student_mobility_all
+        where {HERE} and year = 2019 and derivation is not null order by students
+    """
+    formula = "inbound total (26637) less net flow (MENF.5T8) of the same edition"
+    # 89,347 less what hosts report
+    rest, total = published.execute(query).fetchall()
+    assert rest[0] == "_X"
+    assert rest[2:] == ("derived", f"total less what partners report; the total: {formula}")
+    assert total == ("W1", 89_347, "derived", formula)
+    # nothing that is not ours is called so
+    query = "select distinct direction from bi.student_mobility_all where derivation like 'inbound total%'"
+    assert published.execute(query).fetchall() == [("outbound",)]
+
+
 def test_years_without_russia_are_flagged(published: Any) -> None:
     # hosts report 9,138 of 39,267 (0.233), 13,551.9 of 54,172 (0.250) and 3,467 of 79,901 (0.043);
     # 17,214 of 20,468 (0.841) in 2000 has another cause

@@ -165,13 +165,13 @@ def test_the_remainder_of_a_lumped_copy_is_a_member_only_where_it_is_declared() 
     assert complaint(answer(record(indicatorId="_O"))).position == "/records/0/indicatorId"
 
 
-def test_of_several_answers_the_position_comes_before_the_pointer() -> None:
+def test_of_several_answers_each_row_says_in_which_it_lies() -> None:
     first, last = answer(record(indicatorId="26528"), record(indicatorId="26533")), answer(record(indicatorId="26567"))
-    assert [row[:2] for row in rows(first, answer(), last, dataset=ORIGINS)] == [
-        ("0/records/0", "26528"),
-        ("0/records/1", "26533"),
-        ("2/records/0", "26567"),
-    ]
+    parsed = read("uis", ORIGINS, [first, answer(), last, VERSION])
+    found = [(block.answer, address) for block in parsed.blocks(WHOLE) for address in block.addresses]
+    assert found == [(0, "/records/0"), (0, "/records/1"), (2, "/records/0")]
+    assert [row[1] for row in parsed.slices[WHOLE]] == ["26528", "26533", "26567"]
+    # what is wrong is said of the delivery, so the position of the answer comes first
     assert complaint(first, b"", dataset=ORIGINS).position == "answer 1, byte 0"
 
 

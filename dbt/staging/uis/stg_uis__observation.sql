@@ -19,7 +19,8 @@ releases as (
         release_key,
         source,
         dataset,
-        slice
+        slice,
+        attribution
     from {{ source('meta', 'release') }}
     where source = 'uis'
 ),
@@ -30,7 +31,8 @@ indicators as (
         measure,
         unit_role,
         partner_code,
-        estimate_kind
+        estimate_kind,
+        derivation
     from {{ ref('uis_indicator') }}
 ),
 
@@ -67,6 +69,11 @@ resolved as (
         indicators.measure,
         indicators.unit_role,
         indicators.partner_code,
+        -- the credit line asked for says "Adapted from" in place of "Source" where values are derived (uis.md 9)
+        case
+            when releases.attribution like 'Adapted from:%'
+                then coalesce(nullif(indicators.derivation, ''), 'derived: the note in the manifest of the snapshot says how')
+        end as derivation,
         indicators.estimate_kind,
         cubes.code as cube_code,
         units.code as area_code,
@@ -136,7 +143,12 @@ final as (
         make_date(year, 1, 1) as period_start_date,
         make_date(year, 12, 31) as period_end_date,
         year,
-        case when qualifier is not null then 'estimated' else estimate_kind end as estimate_kind,
+        case
+            when derivation is not null then 'derived'
+            when qualifier is not null then 'estimated'
+            else estimate_kind
+        end as estimate_kind,
+        derivation,
         (case when value_issue is null and status not in ('M', 'Q', 'K') then number end)::numeric(20, 6) as value,
         case when value_issue is null then status end as obs_status,
         case

@@ -16,7 +16,8 @@
         select
             '{{ key.column }}' as key_column,
             fact.{{ key.column }}::text as unknown_key,
-            count(*) as fact_rows
+            count(*) as fact_rows,
+            array_agg(distinct fact.release_key) as release_keys
         from {{ model }} as fact
         left join {{ key.to }} as dimension on fact.{{ key.column }} = dimension.{{ key.field }}
         where dimension.{{ key.field }} is null
@@ -44,7 +45,8 @@
         source_code,
         dataset,
         slice,
-        count(*) filter (where is_current) as current_releases
+        count(*) filter (where is_current) as current_releases,
+        array_agg(release_key) as release_keys
     from {{ model }}
     group by source_code, dataset, slice
     having count(*) filter (where is_current) <> 1

@@ -1,0 +1,138 @@
+"""What a delivery is about is said by its archived question and the declaration kept with it, never by today's source.yml."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from extractors import replay
+from extractors.archive import Archive, Request, archive_of
+from extractors.bundled.answer import store
+from extractors.iom.client import requests as iom_requests
+from extractors.replay import catch_up
+from extractors.source import Source, load_source
+from tests.small import NOTE, arrivals, departures, land_all, population, put, tree
+from tests.state import state
+from warehouse.connection import connect
+from warehouse.profile import Profile
+
+
+def test_deliveries_that_say_the_same_in_another_order_make_no_release(bare: Profile) -> None:
+    turned = json.loads(tree(arrivals()))[0]
+    body = json.dumps([dict(reversed(turned.items()))], ensure_ascii=False).encode()
+    spelt = tree({year: f" {value}.0 ".strip() for year, value in arrivals().items()})
+    for day, answer in (("2026-02-01", tree(arrivals())), ("2026-03-01", body), ("2026-04-01", spelt)):
+        put(bare, "external_arrivals", answer, day)
+    landed = land_all(bare, load_source("bns"), "external_arrivals")
+    assert [(one.landed, one.unchanged) for one in landed] == [(1, 0), (0, 1), (0, 1)]
+    assert [one.known for one in land_all(bare, load_source("bns"), "external_arrivals")] == [True] * 3
+
+
+INCIDENT = {name: "1" for name in ("web_id", "region", "reported_date", "number_dead", "number_missing", "total_dead_and_missing")}
+INCIDENT |= {name: "1" for name in ("number_of_survivors", "number_of_female", "number_of_male", "number_of_children")}
+INCIDENT |= {"country_of_incident": "Kazakhstan", "location_coodinates": "1, 2", "source_quality": "1"}
+YEARS = ("2016", "2017", "2018", "2019")
+
+
+def _iom(years: Sequence[str]) -> Source:
+    source = load_source("iom")
+    dataset = source.datasets["missing_migrants"]
+    changed = dataset.model_copy(update={"request": dataset.request | {"years": list(years)}})
+    return source.model_copy(update={"datasets": {"missing_migrants": changed}})
+
+
+def _deliver(archive: Archive, source: Source, dataset: str, asked: Sequence[Request], bodies: Sequence[bytes], day: int) -> None:
+    for number, (request, body) in enumerate(zip(asked, bodies, strict=True), 1):
+        store(
+            archive, source, dataset, request, body,
+            delivered=f"2026-02-{day:02d}T00:00:00+00:00", content_type="application/json", note=NOTE, number=number,
+        )  # fmt: skip
+
+
+def _bns(dataset: str, **changes: object) -> Source:
+    source = load_source("bns")
+    changed = source.datasets[dataset].model_copy(update={"request": source.datasets[dataset].request | changes})
+    return source.model_copy(update={"datasets": {**source.datasets, dataset: changed}})
+
+
+history = st.lists(
+    st.tuples(st.lists(st.sampled_from(YEARS), unique=True, min_size=1), st.integers(0, 3), st.booleans()), min_size=2, max_size=6
+)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(deliveries=history, last=st.lists(st.sampled_from(YEARS), unique=True))
+def test_whatever_was_declared_when_a_delivery_came_a_replay_gives_the_same_rows(
+    bare: Profile,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    deliveries: list[tuple[list[str], int, bool]],
+    last: list[str],
+) -> None:
+    folder = tmp_path_factory.mktemp("declared")
+    profile = dataclasses.replace(bare, archive=str(folder / "archive"), journal=str(folder / "journal"))
+    _empty(profile)
+    for day, (years, dead, is_broken) in enumerate(deliveries, 1):
+        source = _iom(years)
+        bodies = [json.dumps([INCIDENT | {"web_id": f"{year}.1", "number_dead": str(dead)}]).encode() for year in years]
+        if is_broken:
+            bodies[0] = b"<html></html>"
+        _deliver(archive_of(profile), source, "missing_migrants", iom_requests(source, source.dataset("missing_migrants")), bodies, day)
+        land_all(profile, source, "missing_migrants")
+    before = _landed_state(profile)
+
+    _empty(profile)
+    monkeypatch.setattr(replay, "load_source", lambda code: _iom(last))
+    catch_up(profile)
+    assert _landed_state(profile) == before
+
+
+@pytest.mark.parametrize(
+    ("dataset", "change", "body"),
+    [
+        ("external_arrivals", {"index_id": "1"}, tree(arrivals())),
+        ("external_departures", {"terms": ["1"]}, tree(departures())),
+        ("population", {"element_id": "1", "sheets": {}, "unit": "?"}, population()),
+        ("population", {"interface": "element_csv"}, population()),
+    ],
+)
+def test_a_declaration_that_changes_or_goes_leaves_what_was_delivered_under_it(
+    bare: Profile, monkeypatch: pytest.MonkeyPatch, dataset: str, change: dict[str, object], body: bytes
+) -> None:
+    put(bare, dataset, body, "2026-02-01")
+    land_all(bare, load_source("bns"), dataset)
+    before = _landed_state(bare)
+    assert before["meta.release"]
+    gone = load_source("bns").model_copy(update={"datasets": {}})
+    for today in (_bns(dataset, **change), gone):
+        _empty(bare)
+        monkeypatch.setattr(replay, "load_source", lambda code, today=today: today)
+        assert not catch_up(bare).not_at_hand
+        assert _landed_state(bare) == before
+
+
+TABLES = (
+    "select string_agg(format('%I.%I', schemaname, tablename), ', ') from pg_tables"
+    " where schemaname in ('raw', 'meta', 'quality') and tablename <> 'schema_version'"
+)
+
+
+def _empty(profile: Profile) -> None:
+    """As if the database were lost."""
+    with connect(profile) as link:
+        tables = link.execute(TABLES).fetchone()
+        assert tables
+        link.execute(f"truncate {tables[0]} cascade")
+
+
+def _landed_state(profile: Profile) -> dict[str, list[tuple[object, ...]]]:
+    """What landing made; a replay has no gate, so states are not compared."""
+    with connect(profile) as link:
+        link.execute("update meta.release set state = 'landed'")
+    found = state(profile)
+    return {name: rows for name, rows in found.items() if name.startswith(("raw.", "meta."))}

@@ -1,0 +1,57 @@
+"""dbt's graph of the models: which releases can be the reason when a model, a test or a check fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+# Folders whose relations name the release of each row, and the one whose members all facts share: a way through it says nothing
+GROUNDS, SHARED = ("core", "staging"), "dimensions"
+
+
+@dataclass(frozen=True)
+class Node:
+    """A model, seed, test or source table of the dbt project; `parents` are the names of those it is made from."""
+
+    name: str
+    folder: str
+    schema: str
+    relation: str
+    parents: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The nodes of the project by their unique names."""
+
+    nodes: Mapping[str, Node]
+
+    def named(self, relations: Iterable[str]) -> list[str]:
+        """The models that stand in a publication under these names; dimensions only where nothing else is named."""
+        wanted = set(relations)
+        found = [node for node in self.nodes.values() if node.relation in wanted and node.folder not in (*GROUNDS, "seeds", "sources")]
+        found = [node for node in found if node.name.startswith("model.")]
+        return sorted(node.name for node in found if node.folder != SHARED) or sorted(node.name for node in found)
+
+    def grounds(self, starts: Iterable[str]) -> list[Node]:
+        """The nearest relations before the starts in which each row has its release: core facts, or staging views for a fact itself."""
+        return [node for node in self._before(starts, until=GROUNDS) if node.folder in GROUNDS]
+
+    def raw_tables(self, starts: Iterable[str]) -> list[str]:
+        """The tables of raw that the starts are made from."""
+        return sorted(node.relation for node in self._before(starts) if node.schema == "raw")
+
+    def _before(self, starts: Iterable[str], until: tuple[str, ...] = ()) -> list[Node]:
+        waiting = [parent for start in starts for parent in self.nodes[start].parents]
+        seen: dict[str, Node] = {}
+        while waiting:
+            name = waiting.pop()
+            if name in seen or name not in self.nodes:
+                continue
+            node = self.nodes[name]
+            if node.folder == SHARED:
+                continue
+            seen[name] = node
+            if node.folder not in until:
+                waiting += node.parents
+        return [seen[name] for name in sorted(seen)]
