@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from tests.small import arrivals, put, tree
 from tests.state import read, state
 from warehouse import candidate
 from warehouse.connection import connect
-from warehouse.profile import BUNDLED_ARCHIVE, Profile
+from warehouse.profile import BUNDLED_ARCHIVE, ROOT, Profile
 
 PAIRS = "stock_by_destination_and_origin"
 VERSION = b'{"version":"20250416-f6707727","publicationDate":null,"description":"","themeDataStatus":[]}'
@@ -226,3 +228,16 @@ def test_clean_says_which_recorded_files_go_with_it(sample: Profile, tmp_path: P
     assert said.exit_code == 0
     assert f"recorded by hand and in no other archive: bns.external_arrivals, delivered {kept.manifest.split('/')[3]}" in said.output
     assert not mine.state.exists() and files(mine.archive)
+
+
+def test_make_hands_on_what_a_person_writes_as_it_is(tmp_path: Path) -> None:
+    make = shutil.which("make")
+    if not make:
+        pytest.skip("NOT TESTED: make is not there")
+    trap = tmp_path / "trap"
+    values = {"FILE": f"a b$(shell touch {trap})`touch {trap}`;touch {trap};$HOME'\".json", "NOTE": "$(HOME) & it's", "SOURCE": "bns"}
+    words = [f"{name}={value}" for name, value in values.items()]
+    said = subprocess.run([make, "-s", "-o", "setup", "record", "PY=env -0; true", *words], cwd=ROOT, capture_output=True, check=True)
+    handed_on = dict(line.split("=", 1) for line in said.stdout.decode().split("\0") if "=" in line)
+    assert {name: handed_on[f"KOSHI_RECORD_{name}"] for name in values} == values
+    assert not trap.exists()
