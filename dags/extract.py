@@ -51,8 +51,6 @@ def _dag_of(source: Source) -> DAG:
         start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Almaty"),
         catchup=False,
         max_active_runs=1,
-        # one question at a time: the agencies' rate limits hold for a process, and tasks are processes
-        max_active_tasks=1,
         tags=["extract"],
         doc_md=f"{source.name.en}: {', '.join(source.datasets)}.",
     )

@@ -16,11 +16,14 @@ Outcome = Literal["reject", "quarantine", "warn", "hold"]
 Dimension = Literal["relevance", "accuracy", "timeliness", "coherence", "accessibility"]
 # The rows under test; {batch} is what Great Expectations calls them, and puts a subquery with its own alias in place of it
 BATCH = "{batch}"
+# The rows of the releases ranked directly below those under test, laid out by gate 1 while it judges: the columns of the staging view,
+# and `newer_key`, the release under test
+BELOW = "{below}"
 
 
 @dataclass(frozen=True)
 class Check:
-    """`offenders` selects release_key, snapshot_key, source_row, detail from `{batch}`.
+    """`offenders` selects release_key, snapshot_key, source_row, detail from `{batch}`, and in gate 1 may look at `{below}`.
 
     For gate 2 it selects `detail` and `release_keys`, the releases that a failing row rests on: a NULL among them is one that has no
     single name there. `waits_for` names the dataset (`source.dataset`) whose figure has not come, where that is all that is wrong.
@@ -36,14 +39,6 @@ class Check:
     def severity(self) -> Literal["critical", "warning"]:
         """As Great Expectations calls it: a critical failure changes what readers see, a warning is reported."""
         return "warning" if self.outcome == "warn" else "critical"
-
-
-def below(view: str) -> str:
-    """The table in which gate 1 lays out, while it judges, the rows of the releases ranked directly below those under test.
-
-    It has the columns of the view, and `newer_key`: the release under test.
-    """
-    return f"quality.below_{view}"
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import importlib
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from psycopg import sql
 
-from expectations.check import Check, Suite, below
+from expectations.check import Check, Suite
 from expectations.validation import Finding, GateError, Offender, validate
 from extractors.source import Dataset, load_source
 from warehouse import ledger
@@ -71,10 +69,9 @@ def judge(profile: Profile, source: str, dataset_name: str) -> list[Verdict]:
         if readable:
             _refresh_statistics(profile, dataset)
             suite: Suite = importlib.import_module(f"expectations.suites.{source}").gate1(dataset_name, schema)
-            keys = ", ".join(map(str, readable))
-            query = f"select * from {schema}.{suite.view} where release_key in ({keys})"
-            with _below_laid_out(profile, schema, suite.view, readable):
-                found = validate(profile, query, suite.checks, keep_as=f"{source}.{dataset_name}")
+            view, keys = f"{schema}.{suite.view}", ", ".join(map(str, readable))
+            query, below = f"select * from {view} where release_key in ({keys})", _below(profile, view, readable)
+            found = validate(profile, query, suite.checks, keep_as=f"{source}.{dataset_name}", below=below)
             for finding in found:
                 _weigh(finding, dataset, verdicts)
             findings += [_result(source, dataset_name, finding) for finding in found]
@@ -82,27 +79,19 @@ def judge(profile: Profile, source: str, dataset_name: str) -> list[Verdict]:
     return list(verdicts.values())
 
 
-@contextmanager
-def _below_laid_out(profile: Profile, schema: str, view: str, keys: list[int]) -> Iterator[None]:
-    """The releases to compare with, read once and by their keys: joined in a check, the view would read all of raw each time."""
-    table, source = sql.SQL(below(view)), sql.Identifier(schema, view)
+def _below(profile: Profile, view: str, keys: list[int]) -> str:
+    """The rows of the releases to compare with, asked for by their keys: joined to a pair, the view would read all of raw."""
     with connect(profile, "koshi_loader") as connection:
         pairs = connection.execute(
             "select release_key, below_key from meta.release_below where release_key = any(%s) and below_key is not null", [keys]
         ).fetchall()
-        lower = sql.SQL(", ").join(sql.Literal(key) for _, key in [*pairs, (None, None)])
-        connection.execute(sql.SQL("drop table if exists {}").format(table))
-        connection.execute(
-            sql.SQL(
-                "create unlogged table {} as select pair.release_key as newer_key, old.* from {} as old"
-                " join meta.release_below as pair on pair.below_key = old.release_key and pair.release_key = any({})"
-                " where old.release_key in ({})"
-            ).format(table, source, sql.Literal(keys), lower)
-        )
-        connection.execute(sql.SQL("analyze {}").format(table))
-    yield
-    with connect(profile, "koshi_loader") as connection:
-        connection.execute(sql.SQL("drop table {}").format(table))
+    paired = ", ".join(f"({newer}, {older})" for newer, older in pairs) or "(null::bigint, null::bigint)"
+    older_keys = ", ".join(str(older) for _, older in pairs) or "null"
+    return (
+        f"select pair.newer_key, old.* from {view} as old"
+        f" join (values {paired}) as pair (newer_key, below_key) on pair.below_key = old.release_key"
+        f" where old.release_key in ({older_keys})"
+    )
 
 
 def _refresh_statistics(profile: Profile, dataset: Dataset) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "False")
@@ -18,11 +19,13 @@ logging.getLogger("great_expectations").setLevel(logging.ERROR)
 import great_expectations as gx
 from psycopg import sql
 
-from expectations.check import BATCH, Check
+from expectations.check import BATCH, BELOW, Check
 from warehouse.connection import connect, sqlalchemy_url
 from warehouse.profile import Profile
 
 SCHEMA = "quality"
+# Great Expectations keeps its current project in one place of the process: threads take turns, processes have one each
+_ONE_PROJECT = Lock()
 
 
 class GateError(RuntimeError):
@@ -55,54 +58,75 @@ class Finding:
     offenders: tuple[Offender, ...]
 
 
-def validate(profile: Profile, query: str, checks: list[Check], keep_as: str) -> list[Finding]:
+def validate(profile: Profile, query: str, checks: list[Check], keep_as: str, below: str = "") -> list[Finding]:
     """What each check says of the query's rows, in the order of the checks. Raises `GateError` if one cannot be evaluated.
 
-    Great Expectations' own result is kept under the name `keep_as` in `kept_results`, for the Data Docs.
+    `below` is a query too: of the rows that the checks compare with. What is laid out bears the name `keep_as`, so no two judgements
+    that run at the same time may share it. Great Expectations' own result is kept under it in `kept_results`, for the Data Docs.
     """
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = gx.data_context.types.base.ProgressBarsConfig(globally=False)
-    source = context.data_sources.add_or_update_postgres("warehouse", connection_string=sqlalchemy_url(profile), create_temp_table=False)
-    with _laid_out(profile, query, keep_as) as table:
-        batch = source.add_table_asset("rows", table_name=table, schema_name=SCHEMA).add_batch_definition_whole_table("rows")
-        expectations = [_on(f"{SCHEMA}.{table}", check.expectation) for check in checks]
-        suite = context.suites.add(gx.ExpectationSuite(name=keep_as, expectations=expectations))
-        definition = context.validation_definitions.add(gx.ValidationDefinition(name="gate", data=batch, suite=suite))
-        try:
-            outcome = definition.run(result_format="SUMMARY")
-        finally:
-            source.get_execution_engine().close()  # its pool would keep sessions open as long as the process lives
+    with ExitStack() as stack:
+        tables = {BATCH: stack.enter_context(_laid_out(profile, "batch", keep_as, query))}
+        if below:
+            tables[BELOW] = stack.enter_context(_laid_out(profile, "below", keep_as, below))
+        outcome = _ask(profile, tables, checks, keep_as)
         by_name = {result.expectation_config.meta["name"]: result for result in outcome.results}
-        findings = [_finding(profile, f"{SCHEMA}.{table}", check, by_name[check.name]) for check in checks]
+        findings = [_finding(profile, tables, check, by_name[check.name]) for check in checks]
     _keep(kept_results(profile) / f"{keep_as}.json", outcome.to_json_dict())
     return findings
 
 
+def _ask(profile: Profile, tables: Mapping[str, str], checks: list[Check], name: str) -> Any:
+    """What Great Expectations says of the laid out rows."""
+    schema, _, batch = tables[BATCH].partition(".")
+    with _ONE_PROJECT:
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = gx.data_context.types.base.ProgressBarsConfig(globally=False)
+        url = sqlalchemy_url(profile)
+        source = context.data_sources.add_or_update_postgres("warehouse", connection_string=url, create_temp_table=False)
+        try:
+            data = source.add_table_asset("rows", table_name=batch, schema_name=schema).add_batch_definition_whole_table("rows")
+            expectations = [_on(tables, check.expectation) for check in checks]
+            suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
+            definition = context.validation_definitions.add(gx.ValidationDefinition(name="gate", data=data, suite=suite))
+            return definition.run(result_format="SUMMARY")
+        finally:
+            source.get_execution_engine().close()  # its pool would keep sessions open as long as the process lives
+
+
 @contextmanager
-def _laid_out(profile: Profile, query: str, name: str) -> Iterator[str]:
-    """The name of a table of their own that holds the rows under test.
+def _laid_out(profile: Profile, kind: str, name: str, query: str) -> Iterator[str]:
+    """The name, with the schema's, of a table that holds the query's rows as long as the block lasts, however it ends.
 
     Every expectation asks anew, and a staging view parses text each time: laid out once, forty thousand rows cost a second, not minutes.
+    The table is named by what is judged, for that is what the lock is held by: datasets that share a view do not share a table.
     """
-    name = f"batch_{name.replace('.', '_')}"
-    table = sql.Identifier(SCHEMA, name)
+    scratch = f"{kind}_{name.replace('.', '__')}"
+    table = sql.Identifier(SCHEMA, scratch)
     with connect(profile, "koshi_loader") as connection:
         connection.execute(sql.SQL("drop table if exists {}").format(table))  # left behind by a kill
         connection.execute(sql.SQL("create unlogged table {} as {}").format(table, sql.SQL(query)))
         connection.execute(sql.SQL("analyze {}").format(table))
-    yield name
-    with connect(profile, "koshi_loader") as connection:
-        connection.execute(sql.SQL("drop table {}").format(table))
+    try:
+        yield f"{SCHEMA}.{scratch}"
+    finally:
+        with connect(profile, "koshi_loader") as connection:
+            connection.execute(sql.SQL("drop table if exists {}").format(table))
 
 
-def _on(table: str, expectation: Any) -> Any:
-    """The expectation with the table's name in its query.
+def _on(tables: Mapping[str, str], expectation: Any) -> Any:
+    """The expectation with the tables' names in its query.
 
     Great Expectations would put a subquery there, with an alias or without one, and PostgreSQL 15 asks for one.
     """
     if query := getattr(expectation, "unexpected_rows_query", None):
-        expectation.unexpected_rows_query = query.replace(BATCH, table)
+        return expectation.copy(update={"unexpected_rows_query": _named(tables, query)})
     return expectation
+
+
+def _named(tables: Mapping[str, str], query: str) -> str:
+    for placeholder, table in tables.items():
+        query = query.replace(placeholder, table)
+    return query
 
 
 def kept_results(profile: Profile) -> Path:
@@ -117,7 +141,7 @@ def _keep(file: Path, result: dict[str, Any]) -> None:
     scratch.replace(file)
 
 
-def _finding(profile: Profile, table: str, check: Check, result: Any) -> Finding:
+def _finding(profile: Profile, tables: Mapping[str, str], check: Check, result: Any) -> Finding:
     if result.exception_info and _raised(result.exception_info):
         raise GateError(f"expectation {check.name!r} could not be evaluated: {_raised(result.exception_info)}")
     if result.success:
@@ -125,7 +149,7 @@ def _finding(profile: Profile, table: str, check: Check, result: Any) -> Finding
     if check.outcome == "warn" and (named := (result.result.get("details") or {}).get("unexpected_rows")):
         # nothing follows from a warning for single rows, so those that Great Expectations names are enough
         return Finding(check, False, _observed(result), int(result.result["observed_value"]), tuple(map(_offender, named)))
-    offenders = _offenders(profile, table, check)
+    offenders = _offenders(profile, tables, check)
     if not offenders:
         raise GateError(f"expectation {check.name!r} failed, but its own query names no row: the two state different rules")
     return Finding(check, False, _observed(result), len(offenders), offenders)
@@ -146,9 +170,9 @@ def _observed(result: Any) -> str:
     return ""
 
 
-def _offenders(profile: Profile, table: str, check: Check) -> tuple[Offender, ...]:
+def _offenders(profile: Profile, tables: Mapping[str, str], check: Check) -> tuple[Offender, ...]:
     with connect(profile, "koshi_loader") as connection:
-        statement = sql.SQL(check.offenders.replace(BATCH, table))
+        statement = sql.SQL(_named(tables, check.offenders))
         cursor = connection.execute(statement)
         names = [column.name for column in cursor.description or ()]
         return tuple(_offender(dict(zip(names, row, strict=True))) for row in cursor.fetchall())

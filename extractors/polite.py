@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 import time
@@ -15,11 +14,12 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from pyrate_limiter import Limiter, Rate
+from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from extractors.archive import Request
 from extractors.source import Source
+from extractors.turns import TurnError, turn
 
 BLOCK_BYTES = 65_536
 HEAD_CHARACTERS = 200
@@ -90,10 +90,17 @@ def _shown_value(name: str, request: Request) -> str:
     return "***" if SECRET.search(name) else ",".join(value for key, value in (*request.params, *request.form) if key == name)
 
 
-@functools.cache
-def _limiter(source: str, interval_seconds: float) -> Limiter:
-    """The one limiter of a source in this process, whatever dataset asks."""
-    return Limiter(Rate(1, max(1, round(interval_seconds * 1000))))
+class _InTurn(HTTPAdapter):
+    """Sends a question when the turn of its source has come; tries and redirects pass here as well."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__()
+        self._source = source
+
+    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+        """The answer as soon as it begins; the turn lasts until then."""
+        with turn(self._source.code, self._source.http.min_interval_seconds):
+            return super().send(*args, **kwargs)
 
 
 class PoliteSession(requests.Session):
@@ -105,6 +112,9 @@ class PoliteSession(requests.Session):
         self._hosts = {urlsplit(url).hostname for url in source.base_urls.values()} | set(source.http.redirect_hosts)
         self._asked = Request("GET", "")
         self.max_redirects = MAX_REDIRECTS
+        if self._policy.min_interval_seconds:
+            for scheme in ("https://", "http://"):
+                self.mount(scheme, _InTurn(source))
         # otherwise requests would send what a ~/.netrc holds
         self.auth = _no_credentials
         self.headers.update({"User-Agent": "{agent}", **source.http.headers})
@@ -117,12 +127,6 @@ class PoliteSession(requests.Session):
             retry=retry_if_exception_type(PassingError), stop=stop_after_attempt(self._policy.tries), wait=self._wait, reraise=True
         )
         return retrying(self._try, request)
-
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Sends one request when its turn has come; redirects pass here as well."""
-        if self._policy.min_interval_seconds:
-            _limiter(self._source.code, self._policy.min_interval_seconds).try_acquire(self._source.code)
-        return super().send(request, **kwargs)
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """Where a redirect leads. Raises `FetchError` if that is neither the same place nor HTTPS at a declared host."""
@@ -155,6 +159,8 @@ class PoliteSession(requests.Session):
                 return Answer(self._read(response), response.headers.get("Content-Type", ""), now())
         except PASSING_ERRORS as error:
             raise self._broken(error) from None  # the errors of requests repeat the address, query and all
+        except TurnError as error:
+            raise self._error(error.found, error.advice) from error
         except (OSError, ValueError) as error:  # of these is every other error of requests
             raise self._error(_cause(error), "Compare base_urls, http.headers and the KOSHI_ variables with docs/live.md") from None
 

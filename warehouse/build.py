@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 from psycopg import sql
@@ -24,10 +25,10 @@ from warehouse.steps import step
 PREPARED = "Seeds, staging and core facts of one state of the code."
 BUILT = "Dimensions, facts and marts of one publication."
 PUBLICATION = ["path:dimensions", "path:facts", "path:marts"]
-
-
 # Failing rows that are fetched for one dbt test
 FETCHED = 1000
+# dbt and the environment that it reads belong to the whole process: threads take turns
+_ONE_DBT = Lock()
 
 
 class BuildError(RuntimeError):
@@ -56,10 +57,11 @@ class TestResult:
 def prepare(profile: Profile) -> str:
     """Seeds and staging of this code, built once; returns their schema. Gate 1 looks through these views."""
     schema = core_schema()
-    with connect(profile) as connection:
-        if _comment(connection, schema) == PREPARED:
-            return schema
+    if _is_prepared(profile, schema):
+        return schema
     with step("build.prepare"), hold(profile, "build core", wait=True):
+        if _is_prepared(profile, schema):  # by another, while this one waited: built again, its views would go from under a gate
+            return schema
         tests = _dbt(profile, ["path:seeds", "path:staging"])
         if failed := [f"{test.name}: {test.message}" for test in tests if not test.success]:
             raise BuildError(f"dbt: the seeds fail their tests: {'; '.join(failed)}")
@@ -69,6 +71,11 @@ def prepare(profile: Profile) -> str:
             # the mark comes last: a build that was killed is made again
             connection.execute(sql.SQL("comment on schema {} is {}").format(sql.Identifier(schema), sql.Literal(PREPARED)))
     return schema
+
+
+def _is_prepared(profile: Profile, schema: str) -> bool:
+    with connect(profile) as connection:
+        return _comment(connection, schema) == PREPARED
 
 
 def build(profile: Profile, candidate: Candidate) -> list[TestResult]:
@@ -188,7 +195,7 @@ def _invoke(profile: Profile, arguments: list[str]) -> Any:
     project = str(ROOT / "dbt")
     common = ["--project-dir", project, "--profiles-dir", project, "--vars", json.dumps({"core_schema": core_schema()})]
     common += ["--quiet", "--no-write-json", "--log-level", "none", "--log-level-file", "info", "--no-use-colors"]
-    with dbt_environment(profile):
+    with _ONE_DBT, dbt_environment(profile):
         outcome = dbtRunner().invoke([*arguments, *common])
     if outcome.exception is not None:
         raise BuildError(f"dbt {' '.join(arguments)}: {outcome.exception}")

@@ -37,8 +37,8 @@ def _external(schema: str) -> Suite:
                 where not missing = any(years)
                 """,
             ),
-            withdrawn(schema, view, key),
-            revised(schema, view, key, 0.10),
+            withdrawn(key),
+            revised(key, 0.10),
         ],
     )
 
@@ -60,8 +60,8 @@ def _population(schema: str) -> Suite:
             _partition_is_complete(schema),
             _regions_make_the_republic(schema),
             # without a republic row the complete partition makes one
-            withdrawn(schema, view, key, unless="area_code = 'KAZ'"),
-            revised(schema, view, key, 0.05),
+            withdrawn(key, unless="area_code = 'KAZ'"),
+            revised(key, 0.05),
         ],
     )
 

@@ -28,8 +28,8 @@ def _by_region(schema: str) -> Suite:
             every_region(schema),
             balance_is_the_difference("area_code, period_start_date, period_kind"),
             _arrivals_are_departures(),
-            withdrawn(schema, view, key),
-            revised(schema, view, key, 0.10),
+            withdrawn(key),
+            revised(key, 0.10),
         ],
     )
 
@@ -98,8 +98,8 @@ def _matrix(schema: str) -> Suite:
             _few_symmetric_pairs(),
             _some_city_gains(schema),
             _agrees_with_the_regions(schema),
-            withdrawn(schema, view, key),
-            revised(schema, view, key, 0.25),
+            withdrawn(key),
+            revised(key, 0.25),
         ],
     )
 

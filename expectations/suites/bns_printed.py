@@ -10,7 +10,7 @@ FLOW_KEY = ("area_code", "counterpart_area_code", "period_start_date", "directio
 BALANCE_KEY = "area_code, counterpart_area_code, period_start_date, scope, education_code, specialty_code"
 
 
-def _flows(schema: str, *more: Check) -> Suite:
+def _flows(*more: Check) -> Suite:
     view = "stg_bns__printed_flow"
     return Suite(
         view,
@@ -29,23 +29,23 @@ def _flows(schema: str, *more: Check) -> Suite:
             at_most("value", 2_000_000, "all internal and external moves of a year are below 1.1 million"),
             balance_is_the_difference(BALANCE_KEY),
             *more,
-            withdrawn(schema, view, FLOW_KEY),
-            revised(schema, view, FLOW_KEY, 0.10),
+            withdrawn(FLOW_KEY),
+            revised(FLOW_KEY, 0.10),
         ],
     )
 
 
 def _by_country(schema: str) -> Suite:
-    return _flows(schema, _members_make_the_group(schema))
+    return _flows(_members_make_the_group(schema))
 
 
 def _by_education(schema: str) -> Suite:
-    return _flows(schema)
+    return _flows()
 
 
 def _by_specialty(schema: str) -> Suite:
     """Identity 9 of the dossier."""
-    return _flows(schema, _groups_make_all_external(), _internal_flows_are_equal())
+    return _flows(_groups_make_all_external(), _internal_flows_are_equal())
 
 
 def _members_make_the_group(schema: str) -> Check:
@@ -118,9 +118,9 @@ def _kandas(schema: str) -> Suite:
             at_least("value", 0),
             at_most("value", 2_000_000, "the cumulative number since 1991 is below 1.2 million"),
             _shares_stay_within_the_whole(),
-            withdrawn(schema, view, figure),
-            withdrawn(schema, view, ("figure_id", *period), "warn", name="no figure of the release below is dated anew"),
-            revised(schema, view, figure, 0.10),
+            withdrawn(figure),
+            withdrawn(("figure_id", *period), "warn", name="no figure of the release below is dated anew"),
+            revised(figure, 0.10),
         ],
     )
 

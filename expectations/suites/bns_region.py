@@ -47,9 +47,9 @@ def _net_migration(schema: str) -> Suite:
             every_region(schema),
             _parts_make_the_whole("urban and rural make the total", "area_code", "locality_code in ('U', 'R')", "locality_code = '_T'"),
             _regions_make_the_republic(),
-            withdrawn(schema, view, key),
+            withdrawn(key),
             # a balance near zero changes by any share: only the size of the flow behind it would tell
-            revised(schema, view, key, 1.0),
+            revised(key, 1.0),
         ],
     )
 
@@ -119,7 +119,7 @@ def _vital_suite(schema: str, minimum: float) -> Suite:
     view, key = "stg_bns__vital_event", ("dataset", "area_code", "year", "sex_code", "locality_code")
     return Suite(
         view,
-        [*_vital_event(minimum), every_region(schema), withdrawn(schema, view, key), revised(schema, view, key, 0.10)],
+        [*_vital_event(minimum), every_region(schema), withdrawn(key), revised(key, 0.10)],
     )
 
 

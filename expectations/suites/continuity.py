@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from expectations.check import BATCH, Check, Outcome, below, none_of
+from expectations.check import BATCH, BELOW, Check, Outcome, none_of
 
 
 def withdrawn(
-    schema: str,
-    view: str,
     key: tuple[str, ...],
     outcome: Outcome = "reject",
     unless: str = "false",
@@ -27,14 +25,14 @@ def withdrawn(
         f"""
         select release_key, null::bigint as snapshot_key, concat_ws(', ', {listed}) as source_row,
             concat('the release below has ', max(old_value), ', this one nothing') as detail
-        from ({_side_by_side(schema, view, key, only)}) as pair
+        from ({_side_by_side(key, only)}) as pair
         group by release_key, {listed}
         having count(old_value) > 0 and not bool_or(is_there) and not ({unless})
         """,
     )
 
 
-def revised(schema: str, view: str, key: tuple[str, ...], share: float, only: str = "true") -> Check:
+def revised(key: tuple[str, ...], share: float, only: str = "true") -> Check:
     """Statistics are revised; by more than the share, somebody should look. `only` is a condition on the rows that are compared."""
     listed = ", ".join(key)
     return none_of(
@@ -44,14 +42,14 @@ def revised(schema: str, view: str, key: tuple[str, ...], share: float, only: st
         f"""
         select release_key, max(snapshot_key) as snapshot_key, max(source_row) as source_row,
             concat('was ', max(old_value), ', is ', max(value)) as detail
-        from ({_side_by_side(schema, view, key, only)}) as pair
+        from ({_side_by_side(key, only)}) as pair
         group by release_key, {listed}
         having abs(max(value) - max(old_value)) > {share} * abs(max(old_value))
         """,
     )
 
 
-def _side_by_side(schema: str, view: str, key: tuple[str, ...], only: str) -> str:
+def _side_by_side(key: tuple[str, ...], only: str) -> str:
     """The rows under test and those of the release below, one under the other: a join of the two would be planned without statistics."""
     listed = ", ".join(key)
     known = " and ".join(f"{column} is not null" for column in key)
@@ -61,5 +59,5 @@ def _side_by_side(schema: str, view: str, key: tuple[str, ...], only: str) -> st
         from {BATCH} where {known} and {only}
         union all
         select old.newer_key, {", ".join(f"old.{column}" for column in key)}, null, null, null, old.value, false
-        from {below(view)} as old where old.value is not null and {known} and {only}
+        from {BELOW} as old where old.value is not null and {known} and {only}
     """

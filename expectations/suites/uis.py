@@ -12,11 +12,11 @@ KEY = ("cube_code", "area_code", "partner_area_code", "year")
 def gate1(dataset: str, schema: str) -> Suite:
     """The suite of a dataset; `schema` holds the staging views. Raises `KeyError` for a dataset without a suite."""
     own = {
-        "students_from_kazakhstan": [_not_at_home(), withdrawn(schema, VIEW, KEY, "reject")],
-        "students_to_kazakhstan": [_not_at_home(), withdrawn(schema, VIEW, KEY, "reject")],
-        "inbound_and_net_flow": [_has_kazakhstan(), _net_flow_within_inbound(), withdrawn(schema, VIEW, KEY, "reject")],
+        "students_from_kazakhstan": [_not_at_home(), withdrawn(KEY, "reject")],
+        "students_to_kazakhstan": [_not_at_home(), withdrawn(KEY, "reject")],
+        "inbound_and_net_flow": [_has_kazakhstan(), _net_flow_within_inbound(), withdrawn(KEY, "reject")],
         # the agency drops whole countries and years between releases: 13 of 90 points of the older release have no counterpart
-        "outbound_totals": [_has_kazakhstan(), withdrawn(schema, VIEW, KEY, "warn")],
+        "outbound_totals": [_has_kazakhstan(), withdrawn(KEY, "warn")],
     }[dataset]
     return Suite(
         VIEW,
@@ -25,7 +25,7 @@ def gate1(dataset: str, schema: str) -> Suite:
             unique(KEY),
             at_most("value", 1_500_000, "the largest total on record is 1,038,886 students from China in 2021"),
             *own,
-            revised(schema, VIEW, KEY, 0.10),
+            revised(KEY, 0.10),
         ],
     )
 

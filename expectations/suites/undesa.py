@@ -30,8 +30,8 @@ def gate1(dataset: str, schema: str) -> Suite:
             _sexes_make_all(tolerance=1 if dataset == "population_by_destination" else 0),
             *own,
             # a new edition replaces the whole history, with pairs that come and go and stocks that halve (iom.md 6)
-            withdrawn(schema, VIEW, KEY, "warn", only="sex_code = '_T'"),
-            revised(schema, VIEW, KEY, 0.25, only="sex_code = '_T'"),
+            withdrawn(KEY, "warn", only="sex_code = '_T'"),
+            revised(KEY, 0.25, only="sex_code = '_T'"),
         ],
     )
 
