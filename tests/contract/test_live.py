@@ -22,6 +22,7 @@ from extractors.polite import FetchError
 from extractors.source import Source, load_source, source_codes
 from extractors.undesa.client import requests as undesa_requests
 from tests.agency import Agency, Reply
+from tests.asked import as_bundled
 from tests.conftest import new_profile
 from tests.state import read
 from warehouse.profile import BUNDLED_ARCHIVE, ROOT, Profile
@@ -52,8 +53,8 @@ def agency(monkeypatch: pytest.MonkeyPatch) -> Iterator[Agency]:
 
 
 def in_a_hurry(code: str) -> Source:
-    """The source as declared, but asked without waiting."""
-    source = load_source(code)
+    """The source, asked for what is bundled and without waiting."""
+    source = as_bundled(code)
     return source.model_copy(update={"http": source.http.model_copy(update={"min_interval_seconds": 0, "backoff_seconds": 0})})
 
 

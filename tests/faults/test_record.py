@@ -61,7 +61,7 @@ def written(folder: Path, name: str, body: bytes, changed: float | None = None) 
 def current(profile: Profile) -> list[str]:
     """The manifests of the first snapshots of what would be current."""
     with connect(profile) as connection:
-        chosen = [key for key, is_current in candidate.form(connection).releases if is_current]
+        chosen = [key for key, is_current in candidate.form(candidate.pool(connection)).releases if is_current]
     rows = read(
         profile, "select release_key, manifest from meta.release_snapshot join meta.snapshot using (snapshot_key) where position = 0"
     )

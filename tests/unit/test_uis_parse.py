@@ -12,11 +12,12 @@ import pytest
 
 from extractors.archive import Request, Snapshot
 from extractors.rows import WHOLE, ContractError, Row
-from extractors.source import Dataset, load_source
+from extractors.source import Dataset
 from extractors.uis import client, parse
+from tests.asked import as_bundled
 from tests.asked import parse as read
 
-SOURCE = load_source("uis")
+SOURCE = as_bundled("uis")
 TOTALS = SOURCE.dataset("inbound_and_net_flow")
 HOSTS = SOURCE.dataset("students_from_kazakhstan")
 ORIGINS = SOURCE.dataset("students_to_kazakhstan")
