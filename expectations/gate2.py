@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from psycopg import sql
 
+from expectations.accounting import NAME, Accounting, add_up
 from expectations.check import Check
 from expectations.judgement import Failure, Judgement, Row
 from expectations.suites.publication import suite
@@ -39,18 +40,18 @@ class BuiltByDbt:
     def __call__(self, profile: Profile, candidate: Candidate) -> Judgement:
         """Builds the candidate and judges it. Raises `BuildError` where dbt cannot go on, `GateError` for a check that is broken."""
         try:
-            tests = self._build(profile, candidate)
+            if not self._loaded.issuperset(candidate.release_keys):
+                self._twice(lambda: load(profile, candidate))
+                self._loaded.update(candidate.release_keys)
+            accounting = add_up(profile, candidate)
+            if accounting.faults:
+                return Judgement([], accounting.failures)
+            tests = self._twice(lambda: build_publication(profile, candidate))
         except BuildError as error:
             if not error.nodes:
                 raise
             return Judgement([], [self._unbuilt(profile, candidate, name, reason) for name, reason in error.nodes])
-        return self._judge(profile, candidate, tests)
-
-    def _build(self, profile: Profile, candidate: Candidate) -> list[TestResult]:
-        if not self._loaded.issuperset(candidate.release_keys):
-            self._twice(lambda: load(profile, candidate))
-            self._loaded.update(candidate.release_keys)
-        return self._twice(lambda: build_publication(profile, candidate))
+        return self._judge(profile, candidate, tests, accounting)
 
     def _twice(self, make: Callable[[], T]) -> T:
         """What does not fail twice is no release's fault: a full disk or a server that went away passes, rows stay."""
@@ -73,8 +74,8 @@ class BuiltByDbt:
         row = Row(named, complete=bool(named))
         return Failure(node, f"{node} cannot be built: {reason}", (row,), reads, datasets, is_build=True)
 
-    def _judge(self, profile: Profile, candidate: Candidate, tests: list[TestResult]) -> Judgement:
-        results = [_dbt_result(candidate, test) for test in tests]
+    def _judge(self, profile: Profile, candidate: Candidate, tests: list[TestResult], accounting: Accounting) -> Judgement:
+        results = [_accounts(candidate, accounting), *(_dbt_result(candidate, test) for test in tests)]
         failures = [self._of_test(profile, candidate, test) for test in tests if not test.success and test.severity == "error"]
         with step("gate2"):
             chosen = suite(candidate.schema)
@@ -160,6 +161,16 @@ def _about(candidate: Candidate, name: str, dimension: str, severity: str, outco
         "severity": severity,
         "outcome": outcome,
         "rule_fingerprint": fingerprint,
+    }
+
+
+def _accounts(candidate: Candidate, accounting: Accounting) -> dict[str, Any]:
+    """What costs readers nothing is a warning; what does, keeps the candidate from being built."""
+    return {
+        **_about(candidate, NAME, "accuracy", "warning", "warn", "1"),
+        "success": not accounting.remarks,
+        "unexpected_count": len(accounting.remarks),
+        "observed": "; ".join(accounting.remarks.values()) or None,
     }
 
 

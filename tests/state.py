@@ -7,9 +7,9 @@ from psycopg import sql
 from warehouse.connection import connect
 from warehouse.profile import Profile
 
-# load times, and the table that is a log of them
+# load times, and the tables that are a log of them, or of what was looked at
 TIMES = {"recorded_at", "first_seen", "resolved_at", "published_at"}
-NOT_COMPARED = {("meta", "run"), ("meta", "schema_version"), ("meta", "journal_entry")}
+NOT_COMPARED = {("meta", "run"), ("meta", "schema_version"), ("meta", "journal_entry"), ("meta", "reconciliation")}
 
 
 def state(profile: Profile) -> dict[str, list[tuple[object, ...]]]:

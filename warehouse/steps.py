@@ -24,6 +24,7 @@ STEPS = (
     "candidate",
     "build.prepare",
     "build.core",
+    "reconcile",
     "build.publication",
     "gate2",
     "hold",

@@ -31,7 +31,7 @@ observed as (
         value_missing_reason,
         derivation
     from {{ ref('stg_uis__observation') }}
-    where measure = 'net_flow'
+    where measure = 'net_flow' and dropped_because is null
     union all
     select
         release_key,
@@ -50,7 +50,7 @@ observed as (
         value_missing_reason,
         null::text as derivation
     from {{ ref('stg_undesa__stock') }}
-    where dataset = 'population_by_destination' and not is_group
+    where dataset = 'population_by_destination' and dropped_because is null
 ),
 
 final as (

@@ -28,6 +28,7 @@ moves as (
         obs_status,
         value_missing_reason
     from {{ ref('stg_bns__internal_matrix') }}
+    where dropped_because is null
 ),
 
 final as (

@@ -35,7 +35,7 @@ stocks as (
     from {{ ref('stg_undesa__stock') }}
     where
         dataset in ('stock_by_destination_and_origin', 'stock_by_destination')
-        and not is_group
+        and dropped_because is null
 ),
 
 final as (

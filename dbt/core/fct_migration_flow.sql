@@ -41,6 +41,7 @@ observed as (
             value_missing_reason,
             null::text as derivation
         from {{ ref(view) }}
+        where dropped_because is null
         {% if not loop.last -%}
             union all
         {% endif -%}

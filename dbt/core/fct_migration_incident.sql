@@ -41,7 +41,7 @@ incidents as (
         obs_status,
         value_missing_reason
     from {{ ref('stg_iom__missing_migrants') }}
-    where dataset = 'missing_migrants'
+    where dropped_because is null
 ),
 
 final as (

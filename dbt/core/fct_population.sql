@@ -48,6 +48,7 @@ delivered as (
         {{ not_quarantined('stock') }} as is_usable
     from {{ ref('stg_bns__population') }} as stock
     inner join releases on stock.release_key = releases.release_key
+    where stock.dropped_because is null
 ),
 
 -- Where the source gives no republic, the complete partition of the regions makes one. A republic row in quarantine
@@ -56,7 +57,7 @@ derived as (
     select
         parts.release_key,
         min(parts.snapshot_key) as snapshot_key,
-        string_agg(parts.source_row, ', ' order by parts.area_code) as source_row,
+        string_agg(parts.source_row, '; ' order by parts.area_code) as source_row,
         parts.cube_code,
         'KAZ'::text as area_code,
         parts.period_kind,

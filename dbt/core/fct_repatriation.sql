@@ -36,6 +36,7 @@ figures as (
         obs_status,
         value_missing_reason
     from {{ ref('stg_bns__kandas') }}
+    where dropped_because is null
 ),
 
 final as (

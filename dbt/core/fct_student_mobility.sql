@@ -31,9 +31,7 @@ students as (
         obs_status,
         value_missing_reason
     from {{ ref('stg_uis__observation') }}
-    where measure = 'students'
-    -- who studies at home is not mobile: such rows exist in the tables of origins (uis.md 7.13)
-    and origin_area_code <> host_area_code
+    where measure = 'students' and dropped_because is null
 ),
 
 final as (

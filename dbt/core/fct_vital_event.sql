@@ -31,6 +31,7 @@ events as (
         obs_status,
         value_missing_reason
     from {{ ref('stg_bns__vital_event') }}
+    where dropped_because is null
 ),
 
 breaks as (

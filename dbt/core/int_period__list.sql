@@ -24,6 +24,7 @@ observed as (
             period_start_date,
             period_end_date
         from {{ ref(view) }}
+        where dropped_because is null
         {% if not loop.last -%}
             union all
         {% endif -%}

@@ -1,6 +1,7 @@
 {% macro releases_to_load() -%}
-    {#- Releases of the candidate that this core fact does not hold yet. A release is immutable, so what is there stays; and one that
-        breaks a constraint can be left out, for nothing but the candidate is loaded. -#}
+    {#- Releases of the candidate that this core fact does not hold yet. A release is immutable, so what is there stays, unless it was
+        landed again because its rows did not add up: dbt then replaces them in one transaction. One that breaks a constraint can be
+        left out, for nothing but the candidate is loaded. -#}
     select
         release_key,
         capture
@@ -8,7 +9,14 @@
     where
         release_key in (select candidate.release_key from {{ source('meta', 'candidate_release') }} as candidate)
         {% if is_incremental() -%}
-            and release_key not in (select loaded.release_key from {{ this }} as loaded)
+            and (
+                release_key not in (select loaded.release_key from {{ this }} as loaded)
+                or release_key in (
+                    select again.release_key
+                    from {{ source('meta', 'reconciliation') }} as again
+                    where again.core_schema = '{{ var("core_schema") }}' and again.load_again
+                )
+            )
         {%- endif %}
 {%- endmacro %}
 

@@ -146,7 +146,8 @@ final as (
         end as unit_issue,
         case
             when direction is null then 'found ' || quote_nullable(indicator) || ', expected arrivals, departures or net'
-        end as member_issue
+        end as member_issue,
+        null::text as dropped_because
     from resolved
 )
 

@@ -110,7 +110,8 @@ final as (
         case
             when origin_area_code = destination_area_code
                 then 'found a move from ' || quote_nullable(origin) || ' to itself, expected two regions'
-        end as member_issue
+        end as member_issue,
+        null::text as dropped_because
     from resolved
 )
 

@@ -172,7 +172,8 @@ final as (
                 then
                     'found ' || quote_nullable(breakdown) || ' ' || quote_nullable(category)
                     || ', expected an age group, a level of education or the quota'
-        end as member_issue
+        end as member_issue,
+        null::text as dropped_because
     from resolved
 )
 

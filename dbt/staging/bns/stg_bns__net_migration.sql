@@ -148,7 +148,8 @@ final as (
                 then
                     'found locality ' || quote_nullable(locality) || ', ethnicity ' || quote_nullable(ethnicity) || ', sex '
                     || quote_nullable(sex) || ', age ' || quote_nullable(age) || ', expected labels of scheme bns_6567 and no age'
-        end as member_issue
+        end as member_issue,
+        null::text as dropped_because
     from resolved
 )
 

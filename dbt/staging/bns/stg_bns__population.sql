@@ -165,7 +165,8 @@ final as (
                     || quote_nullable(locality) || ', expected a table of seed cube (labels: seed bns_label)'
             when coalesce(ethnicity, sex, age) is not null
                 then 'found a breakdown ' || quote_literal(coalesce(ethnicity, sex, age)) || ', expected none in this table'
-        end as member_issue
+        end as member_issue,
+        null::text as dropped_because
     from resolved
 )
 

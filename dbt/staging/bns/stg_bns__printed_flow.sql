@@ -188,7 +188,8 @@ final as (
                 then
                     'found ' || quote_nullable(breakdown) || ' ' || quote_nullable(category)
                     || ', expected a level of seed education or a field of seed specialty'
-        end as member_issue
+        end as member_issue,
+        null::text as dropped_because
     from resolved
 )
 

@@ -132,7 +132,8 @@ final as (
                 then
                     'found terms ' || quote_nullable(terms) || ' of dictionaries ' || quote_nullable(dictionaries)
                     || ', expected one of seed taldau_term for sex and locality'
-        end as member_issue
+        end as member_issue,
+        null::text as dropped_because
     from resolved
 )
 

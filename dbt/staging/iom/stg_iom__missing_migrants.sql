@@ -181,6 +181,7 @@ final as (
             when source_quality !~ '^[1-5]$'
                 then 'found source quality ' || quote_literal(source_quality) || ', expected 1 to 5 or nothing'
         end as member_issue,
+        null::text as dropped_because,
         other_fields
     from resolved
 )
@@ -224,5 +225,6 @@ select
     period_issue,
     unit_issue,
     member_issue,
+    dropped_because,
     other_fields
 from final

@@ -178,7 +178,10 @@ final as (
             when measure is null then 'found indicator ' || quote_nullable(indicator_id) || ', expected one of seed uis_indicator'
             when cube_code is null
                 then 'found indicator ' || indicator_id || ', expected one of the tables that seed cube has for this dataset'
-        end as member_issue
+        end as member_issue,
+        case
+            when unit_role in ('host', 'origin') and area_code = partner_code then {{ drop_rule('studies_at_home') }}
+        end as dropped_because
     from judged
 )
 

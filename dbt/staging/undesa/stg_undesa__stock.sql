@@ -71,8 +71,8 @@ resolved as (
         nullif(btrim(cells.data_type), '') as population_basis,
         case when cells.period ~ '^(19|20)\d\d$' then cells.period::int end as year,
         -- groups of areas overlap each other, and 927 stands in the table twice (iom.md 7.3): only areas are taken
-        (residence.area_code is null and cells.destination_code ~ '^(9|1[5-8]|55)\d\d$')
-        or (origin.area_code is null and cells.origin_code ~ '^(9|1[5-8]|55)\d\d$') is true as is_group,
+        coalesce(residence.area_code is null and cells.destination_code ~ '^(9|1[5-8]|55)\d\d$', false)
+        or coalesce(origin.area_code is null and cells.origin_code ~ '^(9|1[5-8]|55)\d\d$', false) as is_group,
         case
             when cells.block ~* ', both sexes combined( \(thousands\))?$' then '_T'
             when cells.block ~* ', males( \(thousands\))?$' then 'M'
@@ -161,7 +161,8 @@ final as (
             when sex_code is null then 'found block ' || quote_nullable(block) || ', expected one for both sexes, males or females'
             when population_basis !~ '^[BCRI]( [BCRI])*$'
                 then 'found type of data ' || quote_literal(population_basis) || ', expected B, C, R and I joined by blanks'
-        end as member_issue
+        end as member_issue,
+        case when is_group then {{ drop_rule('group_of_areas') }} end as dropped_because
     from judged
 )
 
