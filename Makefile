@@ -15,7 +15,7 @@ export KOSHI_PROFILE := live
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test lint unit bench serve report init url psql status rollback unpin decide stop clean replay lock
+.PHONY: help setup setup-dev run test lint unit bench serve report init url psql record status rollback unpin decide stop clean replay lock
 
 # what a person writes goes through the environment as it is: neither make nor a shell reads a quote, a dollar or a blank in it
 ASKED := SQL NUMBER RELEASE KIND PERSON REASON
@@ -72,6 +72,16 @@ url: setup ## print the libpq URL for the read-only BI role
 psql: setup ## ask the warehouse: make psql SQL="select ..."
 	@$(PY) pipeline.py psql
 
+# what a person writes goes through the environment as it is: neither make nor a shell finds a command in a file's name
+RECORD := SOURCE DATASET FILE REQUEST CAPTURE RETRIEVED NOTE
+unexport $(RECORD)
+define passed_on
+record: export KOSHI_RECORD_$(1) := $$(value $(1))
+endef
+$(foreach name,$(RECORD),$(eval $(call passed_on,$(name))))
+record: setup ## take in a file: SOURCE= DATASET= FILE= CAPTURE=recorded [REQUEST= RETRIEVED= NOTE=]
+	@$(PY) pipeline.py record
+
 status: setup ## say what runs and what readers see
 	@$(PY) pipeline.py status
 
@@ -90,7 +100,7 @@ replay: setup ## make the warehouse from archive and journal
 stop: setup ## stop the embedded server
 	@$(PY) pipeline.py stop
 
-clean: setup ## forget the sample's state and database, never an archive
+clean: setup ## forget the sample's state and database, and say which recorded files with it
 	@$(PY) pipeline.py clean
 
 bench: setup-dev ## ratios: landing against COPY, a second run against the first, peak of memory

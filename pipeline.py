@@ -15,6 +15,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from extractors.archive import Archive
+from extractors.source import ByHand
 from reporting import airflow_home
 from warehouse import connection as database
 from warehouse import migrate, publication, runs, server, steps
@@ -219,11 +221,14 @@ def stop() -> None:
 
 @app.command()
 def clean() -> None:
-    """Forgets the sample's state and database; never an archive."""
+    """Forgets the sample's state and database, and the files recorded in it; never the bundled archive nor anything live."""
     profile = load("sample")
+    recorded = Archive(profile.overlay).holdings()
     dropped = False if os.environ.get("DATABASE_URL") else database.drop_database(profile)
     shutil.rmtree(profile.state, ignore_errors=True)
     print(f"forgotten: {profile.state}" + (f" and database {profile.database}" if dropped else ""))
+    for name, deliveries in recorded.items():
+        print(f"  with it, recorded by hand and in no other archive: {name}, delivered {', '.join(deliveries)}")
 
 
 @app.command()
@@ -239,6 +244,42 @@ def replay() -> None:
     say(console, f"{counted(replayed.entries, 'journal entry')} applied")
     for line in (*(f"rows not at hand: {why}" for why in replayed.not_at_hand), *(f"not rebuilt: {why}" for why in replayed.not_rebuilt)):
         say(console, line)
+
+
+@app.command()
+def record(
+    source: Annotated[str, typer.Argument(envvar="KOSHI_RECORD_SOURCE", help="As in extractors/: bns, iom, uis, undesa.")],
+    dataset: Annotated[str, typer.Argument(envvar="KOSHI_RECORD_DATASET", help="As in source.yml.")],
+    files: Annotated[list[Path], typer.Argument(envvar="KOSHI_RECORD_FILE", help="What the agency answered; several for one delivery.")],
+    capture: Annotated[ByHand, typer.Option(envvar="KOSHI_RECORD_CAPTURE", help="The agency's own, made from figures, or from print.")],
+    request: Annotated[
+        list[str] | None, typer.Option(envvar="KOSHI_RECORD_REQUEST", help="Question a FILE answers: year, edition, number or address.")
+    ] = None,
+    retrieved: Annotated[str, typer.Option(envvar="KOSHI_RECORD_RETRIEVED", help="When; else when each FILE was last changed.")] = "",
+    note: Annotated[str, typer.Option(envvar="KOSHI_RECORD_NOTE", help="What the files are; of a transcription the documents.")] = "",
+) -> None:
+    """Archives files as the answers of a dataset and takes them in. Exit 0 accepted or nothing new, 2 rejected."""
+    from expectations.gate1 import judge
+    from extractors.record import record as keep
+    from extractors.replay import catch_up
+
+    profile = load()
+    with _told(Console()):
+        migrate.prepare(profile)
+        with hold(profile, f"run {profile.name}"):
+            catch_up(profile)
+            with hold(profile, f"dataset {source}.{dataset}"):
+                snapshots, deliveries = keep(profile, source, dataset, files, request or [], capture, retrieved, note)
+                judged = [(landed, judge(profile, source, dataset)) for landed in deliveries]
+    verdicts = [verdict for _, each in judged for verdict in each]
+    for snapshot in snapshots:
+        print(f"archived in {profile.overlay or profile.archive}: {snapshot.manifest}")
+    for verdict in verdicts:
+        said = " | ".join(verdict.reasons) or "the next run publishes it"
+        print(f"{verdict.state}: {source}.{dataset}, slice {verdict.slice}, edition {verdict.edition}, {verdict.rows} rows: {said}")
+    if not verdicts:
+        print("nothing new: " + ("these bytes were taken in before" if judged[-1][0].known else "the rows are those that are there"))
+    raise typer.Exit(2 if any(verdict.state == "rejected" for verdict in verdicts) else 0)
 
 
 # the variables are what `make rollback NUMBER=1 …` hands over: no shell reads what a person writes

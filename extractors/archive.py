@@ -4,13 +4,15 @@
     manifests/<source>/<dataset>/<delivery>/<number>_<request>.json      what was asked, when, under which licence
 
 A *delivery* is one retrieval of a dataset, named by the instant in which it began; its snapshots belong together.
+A sample's archive has two folders: it reads the bundled one as well, and writes into the overlay of its state alone.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import fsspec
@@ -18,6 +20,9 @@ import fsspec
 from extractors.source import Capture
 from warehouse.keys import content_key
 from warehouse.profile import Profile
+
+SHOWN_CHARACTERS = 300
+UNFINISHED = ".part"
 
 
 class ArchiveError(RuntimeError):
@@ -36,9 +41,32 @@ class Request:
     @property
     def fingerprint(self) -> str:
         """12 hexadecimal digits of the request's content; the base address does not count, so a mirror answers too."""
-        path = self.url.split("://", 1)[-1].partition("/")[2]
-        text = json.dumps([self.method, path, sorted(self.params), sorted(self.form)], ensure_ascii=False)
+        text = json.dumps([self.method, self.path, sorted(self.params), sorted(self.form)], ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def path(self) -> str:
+        """The address without its host."""
+        return self.url.split("://", 1)[-1].partition("/")[2]
+
+    @property
+    def shown(self) -> str:
+        """The question in words, for a message."""
+        return " ".join([self.method, self.url, *(f"{name}={value}" for name, value in (*self.params, *self.form))])[:SHOWN_CHARACTERS]
+
+    def is_among(self, declared: Iterable[Request]) -> bool:
+        """Whether the declared questions at this address ask for all that this one asks for, by the same parameters.
+
+        A list is cut into questions in one way today and in another after a code was added to it: an answer about three
+        indicators is one to a declaration of four, and never one to a declaration of two.
+        """
+        alike = [other for other in declared if other._form_of_question == self._form_of_question]
+        asked = {pair for other in alike for pair in (*other.params, *other.form)}
+        return bool(alike) and asked.issuperset((*self.params, *self.form))
+
+    @property
+    def _form_of_question(self) -> tuple[object, ...]:
+        return self.method, self.path, {name for name, _ in self.params}, {name for name, _ in self.form}
 
 
 @dataclass(frozen=True)
@@ -68,57 +96,94 @@ class Snapshot:
 
 
 class Archive:
-    """A folder or any fsspec URL. Nothing in it is ever changed or removed."""
+    """A folder or any fsspec URL, and those below it, which are read and never written. Nothing is ever changed or removed."""
 
-    def __init__(self, url: str) -> None:
-        self.fs, self.root = fsspec.core.url_to_fs(url)
-        self.root = self.root.rstrip("/")
+    def __init__(self, url: str, *below: str) -> None:
+        self._layers = [(fs, root.rstrip("/")) for fs, root in map(fsspec.core.url_to_fs, (url, *below))]
+        self.fs, self.root = self._layers[0]
+        self.where = " over ".join(root for _, root in self._layers)
 
     def write(self, snapshot: Snapshot, body: bytes, number: int) -> Snapshot:
         """Stores the bytes, then the manifest; returns the snapshot with its manifest's path. Repeating it changes nothing."""
-        if hashlib.sha256(body).hexdigest() != snapshot.sha256:
-            raise ArchiveError(f"{snapshot.source}.{snapshot.dataset}: the bytes are not those of sha256 {snapshot.sha256}")
-        self._once(self._body_path(snapshot.sha256), body)
-        folder = snapshot.delivery.replace(":", "").replace("-", "")
-        path = f"manifests/{snapshot.source}/{snapshot.dataset}/{folder}/{number:03d}_{snapshot.request.fingerprint}.json"
-        content = {key: value for key, value in asdict(snapshot).items() if key != "manifest"}
-        self._once(path, json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True).encode() + b"\n")
-        return Snapshot(**{**asdict(snapshot), "request": snapshot.request, "manifest": path})
+        self._write_body(snapshot, body)
+        path, content = self._manifest(snapshot, number)
+        self._once(path, content)
+        return replace(snapshot, manifest=path)
+
+    def write_delivery(self, answers: Sequence[tuple[Snapshot, bytes]]) -> list[Snapshot]:
+        """Stores all answers of a new delivery, in this order, or none: a kill in the middle leaves what nobody reads."""
+        for snapshot, body in answers:
+            self._write_body(snapshot, body)
+        manifests = [self._manifest(snapshot, number) for number, (snapshot, _) in enumerate(answers, 1)]
+        folder = manifests[0][0].rpartition("/")[0]
+        self.fs.makedirs(f"{self.root}/{folder}{UNFINISHED}", exist_ok=True)
+        for path, content in manifests:
+            self.fs.pipe_file(f"{self.root}/{folder}{UNFINISHED}/{path.rpartition('/')[2]}", content)
+        self.fs.mv(f"{self.root}/{folder}{UNFINISHED}", f"{self.root}/{folder}", recursive=True)
+        return [replace(snapshot, manifest=path) for (snapshot, _), (path, _) in zip(answers, manifests, strict=True)]
 
     def body(self, snapshot: Snapshot) -> bytes:
         """The exact bytes. Raises `ArchiveError` if they are missing or no longer those of the manifest."""
         path = self._body_path(snapshot.sha256)
         try:
-            found: bytes = self.fs.cat_file(f"{self.root}/{path}")
+            found = self._read(path)
         except FileNotFoundError:
-            raise ArchiveError(f"{self.root}: the bytes of {snapshot.manifest} are missing ({path}): restore the archive") from None
+            raise ArchiveError(f"{self.where}: the bytes of {snapshot.manifest} are missing ({path}): restore the archive") from None
         if hashlib.sha256(found).hexdigest() != snapshot.sha256:
-            raise ArchiveError(f"{self.root}/{path} is damaged: its sha256 is not its name; restore the archive")
+            raise ArchiveError(f"{self.where}: {path} is damaged: its sha256 is not its name; restore the archive")
         return found
 
     def deliveries(self, source: str, dataset: str) -> list[str]:
         """The folders of a dataset's deliveries, in order of retrieval."""
-        folder = f"{self.root}/manifests/{source}/{dataset}"
-        return sorted(path.rsplit("/", 1)[-1] for path in self._ls(folder))
+        return [name for name in self._names(f"manifests/{source}/{dataset}") if not name.endswith(UNFINISHED)]
+
+    def holdings(self) -> dict[str, list[str]]:
+        """The deliveries of every dataset (`source.dataset`) that the archive holds."""
+        names = [(source, dataset) for source in self._names("manifests") for dataset in self._names(f"manifests/{source}")]
+        return {f"{source}.{dataset}": self.deliveries(source, dataset) for source, dataset in names}
 
     def snapshots(self, source: str, dataset: str, delivery: str) -> list[Snapshot]:
         """The snapshots of one delivery, in the order in which they were asked for."""
         folder = f"manifests/{source}/{dataset}/{delivery}"
-        names = sorted(path.rsplit("/", 1)[-1] for path in self._ls(f"{self.root}/{folder}"))
-        return [self.read_manifest(f"{folder}/{name}") for name in names if name.endswith(".json")]
+        return [self.read_manifest(f"{folder}/{name}") for name in self._names(folder) if name.endswith(".json")]
 
     def read_manifest(self, path: str) -> Snapshot:
         """The snapshot that a manifest describes."""
-        content: dict[str, Any] = json.loads(self.fs.cat_file(f"{self.root}/{path}"))
+        content: dict[str, Any] = json.loads(self._read(path))
         request = content.pop("request")
         pairs = {key: tuple((str(k), str(v)) for k, v in request[key]) for key in ("params", "form")}
         return Snapshot(**content, request=Request(request["method"], request["url"], **pairs), manifest=path)
 
-    def _ls(self, folder: str) -> list[str]:
-        try:
-            return list(self.fs.ls(folder, detail=False))
-        except FileNotFoundError:
-            return []
+    def _names(self, folder: str) -> list[str]:
+        """What lies in the folder of any layer, sorted."""
+        found: set[str] = set()
+        for fs, root in self._layers:
+            try:
+                found.update(path.rsplit("/", 1)[-1] for path in fs.ls(f"{root}/{folder}", detail=False))
+            except FileNotFoundError:
+                continue
+        return sorted(found)
+
+    def _read(self, path: str) -> bytes:
+        """The content of the path in the first layer that has it. Raises `FileNotFoundError`."""
+        for fs, root in self._layers:
+            if fs.exists(f"{root}/{path}"):
+                content: bytes = fs.cat_file(f"{root}/{path}")
+                return content
+        raise FileNotFoundError(f"{self.root}/{path}")
+
+    @staticmethod
+    def _manifest(snapshot: Snapshot, number: int) -> tuple[str, bytes]:
+        """Path and content of the manifest of the delivery's answer of that number."""
+        folder = snapshot.delivery.replace(":", "").replace("-", "")
+        path = f"manifests/{snapshot.source}/{snapshot.dataset}/{folder}/{number:03d}_{snapshot.request.fingerprint}.json"
+        content = {key: value for key, value in asdict(snapshot).items() if key != "manifest"}
+        return path, json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True).encode() + b"\n"
+
+    def _write_body(self, snapshot: Snapshot, body: bytes) -> None:
+        if hashlib.sha256(body).hexdigest() != snapshot.sha256:
+            raise ArchiveError(f"{snapshot.source}.{snapshot.dataset}: the bytes are not those of sha256 {snapshot.sha256}")
+        self._once(self._body_path(snapshot.sha256), body)
 
     @staticmethod
     def _body_path(sha256: str) -> str:
@@ -126,16 +191,17 @@ class Archive:
 
     def _once(self, path: str, content: bytes) -> None:
         target = f"{self.root}/{path}"
-        if self.fs.exists(target):
-            if self.fs.cat_file(target) != content:
+        try:
+            if self._read(path) != content:
                 raise ArchiveError(f"{target} exists with other content: the archive is write-once")
             return
-        self.fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
+        except FileNotFoundError:
+            self.fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
         # a kill in the middle leaves only a part file, which nobody reads
-        self.fs.pipe_file(f"{target}.part", content)
-        self.fs.mv(f"{target}.part", target)
+        self.fs.pipe_file(f"{target}{UNFINISHED}", content)
+        self.fs.mv(f"{target}{UNFINISHED}", target)
 
 
 def archive_of(profile: Profile) -> Archive:
-    """The archive that the profile reads and writes."""
-    return Archive(profile.archive)
+    """The archive that the profile reads and writes: a sample with an overlay writes that alone, over what it was given."""
+    return Archive(profile.overlay, profile.archive) if profile.overlay else Archive(profile.archive)

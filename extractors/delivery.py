@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from extractors.archive import Archive, Snapshot, archive_of
-from extractors.http import LiveTransport, ReplayTransport, Transport
+from extractors.archive import Archive, ArchiveError, Snapshot, archive_of
+from extractors.http import LiveTransport, ReplayTransport, UndeclaredError, dropin_folder, file_asked_for
 from extractors.landing import Landed, LandingError, land
 from extractors.reparse import reparse
 from extractors.source import Source, at_configured_addresses, load_source
@@ -22,34 +23,106 @@ def deliver(profile: Profile, source_code: str, dataset: str) -> Iterator[Landed
     """Fetches and lands one delivery after the other; the caller judges each before the next is taken.
 
     Where the source's parsing code has changed, what it makes of the deliveries that were landed before comes first.
-    Raises `LandingError` where a live warehouse meets an answer that no agency gave, `FetchError` where an agency gives none.
+    Raises `LandingError` where a live warehouse meets an answer that no agency gave, `FetchError` where an agency gives none, and
+    `ArchiveError` naming what the archive holds and nobody declares, after the deliveries where all is in order.
     """
-    source, archive, journal = load_source(source_code), archive_of(profile), Journal(profile.journal)
+    source = load_source(source_code)
     if profile.is_live:
         source = at_configured_addresses(source)
-    client = importlib.import_module(f"extractors.{source_code}.client")
+    undeclared: list[str] = []
+    yield from land_each(profile, source, dataset, _fetched(profile, archive_of(profile), source, dataset, undeclared))
+    if undeclared:
+        raise ArchiveError("\n".join(undeclared))
+
+
+def land_each(profile: Profile, source: Source, dataset: str, deliveries: Iterator[list[Snapshot]]) -> Iterator[Landed]:
+    """Lands deliveries that are archived, after what other code than of that time makes of those that were landed before."""
+    archive, journal = archive_of(profile), Journal(profile.journal)
     with connect(profile, "koshi_loader") as connection:
         if anew := reparse(connection, journal, archive, source, dataset):
             yield anew
-    for transport in _transports(profile, archive, source, dataset):
-        with step("fetch"):
-            snapshots: list[Snapshot] = client.fetch(source, source.dataset(dataset), transport)
-        _refuse(profile, source, dataset, snapshots)
+    for snapshots in deliveries:
+        for snapshot in snapshots:
+            refuse(profile, source, dataset, snapshot)
         with connect(profile, "koshi_loader") as connection:
             yield land(connection, journal, archive, source, dataset, snapshots)
 
 
-def _transports(profile: Profile, archive: Archive, source: Source, dataset: str) -> Iterator[Transport]:
+def refuse(profile: Profile, source: Source, dataset: str, snapshot: Snapshot) -> None:
+    """Raises `LandingError` if the snapshot is not of a capture that the profile's warehouse takes for the dataset."""
+    allowed = ("transcribed",) if source.dataset(dataset).only_transcribed else FROM_THE_AGENCY
+    if profile.is_live and snapshot.capture not in allowed:
+        raise LandingError(
+            f"{source.code}.{dataset}, {snapshot.manifest or snapshot.request.shown}: capture is {snapshot.capture!r}, "
+            f"expected {' or '.join(allowed)}: a live warehouse takes only what the agency itself answered, "
+            "and declared transcriptions of what it has in print alone"
+        )
+
+
+def client_of(source_code: str) -> Any:
+    """The module that knows the source's questions: `fetch(source, dataset, transport)` and `requests(source, dataset)`."""
+    return importlib.import_module(f"extractors.{source_code}.client")
+
+
+def unasked_files(source: Source) -> list[str]:
+    """The files in the drop-in folder of the source that no live delivery would ask for now: their names are not the agency's, or
+    they are the answer to something else. An edition that is not the newest is taken in by `pipeline.py record`.
+    """
+    folder = dropin_folder(source)
+    if not folder or not folder.is_dir():
+        return []
+    asked = {
+        file_asked_for(request)
+        for dataset in source.datasets.values()
+        if not dataset.only_transcribed
+        for request in client_of(source.code).requests(source, dataset)
+    }
+    return sorted(str(file) for file in folder.iterdir() if file.is_file() and file.name not in asked)
+
+
+def _fetched(profile: Profile, archive: Archive, source: Source, dataset: str, undeclared: list[str]) -> Iterator[list[Snapshot]]:
+    """The snapshots of each delivery: one that is asked for now, or all that the archive holds."""
     if profile.is_live and not source.dataset(dataset).only_transcribed:
-        yield LiveTransport(archive, source, dataset)
+        with step("fetch"):
+            snapshots: list[Snapshot] = client_of(source.code).fetch(
+                source, source.dataset(dataset), LiveTransport(archive, source, dataset)
+            )
+        yield snapshots
         return
     if profile.is_live:
         _copy(Archive(str(BUNDLED_ARCHIVE)), archive, source.code, dataset)
+    yield from _replayed(profile, archive, source, dataset, undeclared)
+
+
+def _replayed(profile: Profile, archive: Archive, source: Source, dataset: str, undeclared: list[str]) -> Iterator[list[Snapshot]]:
+    """The snapshots of each delivery that the archive holds; what speaks against one whose questions are not declared is added.
+
+    A delivery that has landed stays what it was when it came, whatever is declared today.
+    """
     deliveries = archive.deliveries(source.code, dataset)
     if not deliveries:
-        raise LandingError(f"{source.code}.{dataset}: the archive {archive.root} holds no delivery; rebuild the bundled archive")
+        raise LandingError(
+            f"{source.code}.{dataset}: the archive {archive.where} holds no delivery. Take in a file with "
+            f"`python pipeline.py record {source.code} {dataset} FILE`, or ask the agency: make run LIVE=1"
+        )
     for delivery in deliveries:
-        yield ReplayTransport(archive, source.code, dataset, delivery)
+        transport = ReplayTransport(archive, source.code, dataset, delivery)
+        try:
+            with step("fetch"):
+                snapshots: list[Snapshot] = client_of(source.code).fetch(source, source.dataset(dataset), transport)
+                transport.check()
+        except UndeclaredError as error:
+            if not _has_landed(profile, source, dataset, error.snapshots):
+                undeclared.append(str(error))
+        else:
+            yield snapshots
+
+
+def _has_landed(profile: Profile, source: Source, dataset: str, snapshots: Sequence[Snapshot]) -> bool:
+    """Whether this database knows the bytes of every one of the snapshots."""
+    with connect(profile, "koshi_loader") as connection:
+        rows = connection.execute("select sha256 from meta.snapshot where (source, dataset) = (%s, %s)", [source.code, dataset]).fetchall()
+    return bool(snapshots) and {snapshot.sha256 for snapshot in snapshots} <= {sha256 for (sha256,) in rows}
 
 
 def _copy(bundled: Archive, archive: Archive, source: str, dataset: str) -> None:
@@ -60,13 +133,3 @@ def _copy(bundled: Archive, archive: Archive, source: str, dataset: str) -> None
             if snapshot not in held:
                 number = int(snapshot.manifest.rpartition("/")[2].partition("_")[0])
                 archive.write(snapshot, bundled.body(snapshot), number)
-
-
-def _refuse(profile: Profile, source: Source, dataset: str, snapshots: list[Snapshot]) -> None:
-    allowed = ("transcribed",) if source.dataset(dataset).only_transcribed else FROM_THE_AGENCY
-    for snapshot in snapshots:
-        if profile.is_live and snapshot.capture not in allowed:
-            raise LandingError(
-                f"{source.code}.{dataset}, {snapshot.manifest}: capture is {snapshot.capture!r}, expected {' or '.join(allowed)}: "
-                "a live warehouse takes only what the agency itself answered, and declared transcriptions of what it has in print alone"
-            )

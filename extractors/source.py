@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from warehouse.profile import ROOT
 
 Capture = Literal["live", "recorded", "reconstructed", "transcribed"]
+ByHand = Literal["recorded", "reconstructed", "transcribed"]  # what a person may say of a file
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 

@@ -6,11 +6,24 @@ import importlib
 from collections.abc import Sequence
 from types import ModuleType
 
-from extractors.archive import Request
+from extractors.archive import Archive, Request
 from extractors.rows import Answered, Parsed
-from extractors.source import Dataset, load_source
+from extractors.source import Dataset, Source, load_source
+from warehouse.profile import BUNDLED_ARCHIVE
 
 VERSION = "20250416-f6707727"
+
+
+def as_bundled(source_code: str) -> Source:
+    """The source with those years and indicators declared that the bundled archive has: what is declared besides is of no test."""
+    source, archive = load_source(source_code), Archive(str(BUNDLED_ARCHIVE))
+    datasets = {}
+    for name, dataset in source.datasets.items():
+        held = [s.request for folder in archive.deliveries(source_code, name) for s in archive.snapshots(source_code, name, folder)]
+        words = {word for request in held for word in (*request.path.split("/"), *(value for _, value in request.params))}
+        lists = {key: [word for word in dataset.request[key] if word in words] for key in ("years", "indicators") if key in dataset.request}
+        datasets[name] = dataset.model_copy(update={"request": {**dataset.request, **lists}})
+    return source.model_copy(update={"datasets": datasets})
 
 
 def questions(source_code: str, dataset: Dataset) -> list[Request]:

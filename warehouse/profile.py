@@ -27,6 +27,7 @@ class Profile:
     journal: str
     state: Path
     database: str
+    overlay: str = ""  # where a sample keeps what a person records; without one it is written into the archive
 
     @property
     def is_live(self) -> bool:
@@ -52,4 +53,5 @@ def load(name: str | None = None) -> Profile:
         journal=os.environ.get("KOSHI_JOURNAL") or str(state / "journal"),
         state=state,
         database=os.environ.get("KOSHI_DATABASE") or f"koshi_{chosen}",
+        overlay=str(state / "overlay") if chosen == "sample" else "",
     )

@@ -10,25 +10,31 @@ ELEMENT_FILES = {"workbook": "file/ru/", "element_csv": "csv/file/ru/", "element
 
 
 def fetch(source: Source, dataset: Dataset, transport: Transport) -> list[Snapshot]:
-    """The snapshots of one delivery of the dataset, in the order of `requests`."""
-    return [transport.ask(request) for request in requests(source, dataset)]
+    """The snapshots of one delivery, one for each question that is answered."""
+    return transport.answers(questions(source, dataset))
 
 
 def requests(source: Source, dataset: Dataset) -> list[Request]:
-    """What must be asked for the dataset. Raises `SourceError` for an interface that the bureau does not have."""
+    """What a live delivery asks: every declared question, in that order."""
+    return list(questions(source, dataset).values())
+
+
+def questions(source: Source, dataset: Dataset) -> dict[str, Request]:
+    """The declared questions, by year where there is one a year. Raises `SourceError` for an interface that the bureau does not have."""
     wanted = dataset.request
     interface = wanted["interface"]
     if interface == "taldau_tree":
-        return [_tree(source, dataset)]
+        return {interface: _tree(source, dataset)}
     if interface in ELEMENT_FILES:
-        return [Request("GET", f"{source.base_urls['stat']}/api/iblock/element/{wanted['element_id']}/{ELEMENT_FILES[interface]}")]
+        element = f"{source.base_urls['stat']}/api/iblock/element/{wanted['element_id']}"
+        return {interface: Request("GET", f"{element}/{ELEMENT_FILES[interface]}")}
     if interface == "region_table":
-        return [_listing(source, dataset, (("year", year),)) for year in wanted["years"]]
+        return {year: _listing(source, dataset, (("year", year),)) for year in wanted["years"]}
     if interface == "region_matrix":
-        return [_listing(source, dataset, ())]
+        return {interface: _listing(source, dataset, ())}
     if interface == "printed":
         # no interface to ask: the request names what was read
-        return [Request("READ", f"printed:///{wanted['reading']}")]
+        return {interface: Request("READ", f"printed:///{wanted['reading']}")}
     known = ", ".join(("taldau_tree", *ELEMENT_FILES, "region_table", "region_matrix", "printed"))
     raise SourceError(f"bns: unknown interface {interface!r}; known are {known}")
 

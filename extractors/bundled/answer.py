@@ -10,6 +10,7 @@ from openpyxl import Workbook
 
 from extractors.archive import Archive, Request, Snapshot
 from extractors.source import Capture, Source
+from warehouse.profile import BUNDLED_ARCHIVE
 
 # Any fixed instant: the bytes of a workbook must not depend on when it was written.
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -48,6 +49,12 @@ def store(
         note=note,
     )
     archive.write(snapshot, body, number)
+
+
+def shipped(source: str, dataset: str, delivered: str) -> list[Request]:
+    """The questions that the bundled archive has answers to in that delivery: they stay what they are, whatever is declared today."""
+    bundled, folder = Archive(str(BUNDLED_ARCHIVE)), delivered.replace(":", "").replace("-", "")
+    return [snapshot.request for snapshot in bundled.snapshots(source, dataset, folder)]
 
 
 def workbook_bytes(book: Workbook, modified: str | None) -> bytes:

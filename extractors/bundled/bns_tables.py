@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from extractors.archive import Archive
-from extractors.bns.client import requests
+from extractors.bns.client import questions, requests
 from extractors.bns.printed import PRINTED
 from extractors.bundled.answer import store
 from extractors.source import Source
@@ -25,6 +25,7 @@ EXCERPT_FILE = "bns_6567_migration_balance_excerpt_ru.csv"
 BY_KATO_FILE = "bns_6567_migration_balance_by_kato_2023_2024.json"
 EXTRACT_FILE = "bns_region_balance_extract_2022_2025.csv"
 KATO_FILE = "kato_nk_rk_11-2025_full.csv"
+REGIONS_YEARS = ("2022", "2023")
 REGIONS_COPIED = "2025-09-24T00:00:00+00:00"
 MATRIX_FILE = "internal_migration_od_2010_2025.csv"
 MATRIX_COPIED = "2026-03-26T00:00:00+00:00"
@@ -137,13 +138,14 @@ def _cube(file: Path, names: dict[str, str], archive: Archive, source: Source, i
 
 def _internal_by_region(inputs: Path, archive: Archive, source: Source) -> int:
     """One table a year, regions in the order of their names."""
-    years: list[str] = source.dataset("internal_by_region").request["years"]
-    for number, year in enumerate(years):
+    asked = questions(source, source.dataset("internal_by_region"))
+    for number, year in enumerate(REGIONS_YEARS, 1):
         rows = _read(inputs / f"internal_migration_by_region_{year}.csv")
         body = _table(list(rows[0]), sorted(list(row.values()) for row in rows))
         note = f"internal moves of {year} by region from a copy in a public repository of 2025-09-24; the agency's request is not known"
-        _store(archive, source, "internal_by_region", body, REGIONS_COPIED, CSV, note, number)
-    return len(years)
+        place = archive, source, "internal_by_region", asked[year]
+        store(*place, body, delivered=REGIONS_COPIED, content_type=CSV, note=note, number=number)
+    return len(REGIONS_YEARS)
 
 
 def _internal_matrix(file: Path, archive: Archive, source: Source) -> None:
@@ -188,8 +190,6 @@ def _transcribed(row: dict[str, str]) -> list[str]:
     return [row.pop(column) for column in PRINTED]
 
 
-def _store(
-    archive: Archive, source: Source, dataset: str, body: bytes, delivered: str, content_type: str, note: str, number: int = 0
-) -> None:
-    request = requests(source, source.dataset(dataset))[number]
-    store(archive, source, dataset, request, body, delivered=delivered, content_type=content_type, note=note, number=number + 1)
+def _store(archive: Archive, source: Source, dataset: str, body: bytes, delivered: str, content_type: str, note: str) -> None:
+    [request] = requests(source, source.dataset(dataset))
+    store(archive, source, dataset, request, body, delivered=delivered, content_type=content_type, note=note)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from extractors.archive import Archive
 from extractors.bundled.answer import store
-from extractors.iom.client import requests
+from extractors.iom.client import questions
 from extractors.source import load_source
 
 ANSWER_FILE = "iom_mmp/2018-json.json"
@@ -25,6 +25,14 @@ def write(inputs: Path, archive: Archive) -> int:
     kept = [{name: value for name, value in incident.items() if name not in FREE_TEXT} for incident in incidents]
     body = json.dumps(kept, ensure_ascii=False, separators=(",", ":")).encode()
     note = f"the agency's answer of September 2025 as kept by a public client; left out: {', '.join(FREE_TEXT)}"
-    request = requests(source, dataset)[dataset.request["years"].index("2018")]
-    store(archive, dated, "missing_migrants", request, body, delivered=COPIED, content_type="application/json", note=note)
+    store(
+        archive,
+        dated,
+        "missing_migrants",
+        questions(source, dataset)["2018"],
+        body,
+        delivered=COPIED,
+        content_type="application/json",
+        note=note,
+    )
     return 1

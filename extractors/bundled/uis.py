@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from extractors.archive import Archive, Request
-from extractors.bundled.answer import store
+from extractors.bundled.answer import shipped, store
 from extractors.source import Source, load_source
 from extractors.uis.client import requests, version_request
 
@@ -152,7 +152,8 @@ def _deliver(archive: Archive, edition: Edition, dataset: str, records: list[Rec
     """One delivery: the version, then the records as answers to the questions they belong to; returns the number of answers."""
     declared = edition.source.dataset(dataset)
     bodies: list[tuple[Request, str]] = [(version_request(edition.source), json.dumps(edition.version, separators=(",", ":")))]
-    questions = requests(edition.source, declared, edition.version["version"])
+    known = [request for request in shipped("uis", dataset, edition.delivered) if request.params]
+    questions = known or requests(edition.source, declared, edition.version["version"])
     rest = records
     for request in questions:
         asked = {value for key, value in request.params if key == "indicator"}

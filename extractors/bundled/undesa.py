@@ -13,7 +13,7 @@ from openpyxl import Workbook, load_workbook
 from extractors.archive import Archive
 from extractors.bundled.answer import store, workbook_bytes
 from extractors.source import Source, load_source
-from extractors.undesa.client import requests
+from extractors.undesa.client import questions
 from extractors.undesa.parse import HEADER_ROW
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -89,7 +89,7 @@ def write(inputs: Path, archive: Archive) -> int:
         kept = _kept(pairs, {codes[iso] for iso in edition.countries}, world)
         book = _pair_book(edition.label, kept, types, source.dataset(PAIRS).request["blocks"])
         cited = _cited(source, edition.label, edition.licence)
-        _store(archive, cited, PAIRS, workbook_bytes(book, None), edition.copied, edition.note)
+        _store(archive, cited, PAIRS, edition.label, workbook_bytes(book, None), edition.copied, edition.note)
     return len(EDITIONS) + len(DESTINATION_DATASETS)
 
 
@@ -166,7 +166,7 @@ def _destinations(file: Path, archive: Archive, source: Source) -> Figures:
     body = workbook_bytes(book, "2021-01-25T19:38:13Z")
     note = "tables 1 and 2 of the workbook last modified on 2021-01-25; the other tables and the notes left out"
     for name in DESTINATION_DATASETS:
-        _store(archive, _cited(source, "2020", source.licence), name, body, DESTINATION_COPIED, note)
+        _store(archive, _cited(source, "2020", source.licence), name, "2020", body, DESTINATION_COPIED, note)
     lines = original["Table 1"].iter_rows(min_row=HEADER_ROW, max_row=HEADER_ROW + 1, min_col=6, values_only=True)
     years, world = (list(line) for line in lines)
     third = len(years) // len(SEXES)
@@ -179,6 +179,6 @@ def _cited(source: Source, label: str, licence: str) -> Source:
     return source.model_copy(update={"attribution": f"{publisher} ({label}). International Migrant Stock {label}.", "licence": licence})
 
 
-def _store(archive: Archive, source: Source, dataset: str, body: bytes, delivered: str, note: str) -> None:
-    [request] = requests(source, source.dataset(dataset), delivered)
+def _store(archive: Archive, source: Source, dataset: str, label: str, body: bytes, delivered: str, note: str) -> None:
+    request = questions(source, source.dataset(dataset))[label]
     store(archive, source, dataset, request, body, delivered=delivered, content_type=XLSX, note=note)

@@ -10,16 +10,16 @@ from extractors.uis.parse import read_version
 
 
 def fetch(source: Source, dataset: Dataset, transport: Transport) -> list[Snapshot]:
-    """The snapshots of one delivery: the answers in the order of `requests`, then the version that they are pinned to.
+    """The snapshots of one delivery: the answers, then the version that they are pinned to.
 
     A version that cannot be read is returned alone: the parser says what is wrong with it, and gate 1 rejects it by name.
     """
-    version = transport.ask(version_request(source))
+    [version] = transport.answers({"version": version_request(source)})
     try:
         pinned = read_version(transport.body(version))
     except ContractError:
         return [version]
-    return [*map(transport.ask, requests(source, dataset, pinned)), version]
+    return [*transport.answers(questions(source, dataset, pinned)), version]
 
 
 def version_request(source: Source) -> Request:
@@ -27,8 +27,13 @@ def version_request(source: Source) -> Request:
     return Request("GET", f"{source.base_urls['api']}/versions/default")
 
 
-def requests(source: Source, dataset: Dataset, version: str) -> list[Request]:
-    """What must be asked for the dataset in one version; several questions where the indicators do not fit into one address.
+def requests(source: Source, dataset: Dataset, version: str | None = None) -> list[Request]:
+    """What a live delivery asks first, and what it asks once it knows the version."""
+    return [version_request(source)] if version is None else list(questions(source, dataset, version).values())
+
+
+def questions(source: Source, dataset: Dataset, version: str) -> dict[str, Request]:
+    """The declared questions of one version, numbered from 1; several where the indicators do not fit into one address.
 
     Without `version` an answer would be of whatever release is the default in that second.
     """
@@ -36,11 +41,12 @@ def requests(source: Source, dataset: Dataset, version: str) -> list[Request]:
     size = dataset.request.get("batch", len(indicators))
     units = [("geoUnit", unit) for unit in dataset.request.get("geo_units", ())]
     kind = [("geoUnitType", dataset.request["geo_unit_type"])] if "geo_unit_type" in dataset.request else []
-    return [
-        Request(
+    batches = [indicators[first : first + size] for first in range(0, len(indicators), size)]
+    return {
+        str(number): Request(
             "GET",
             f"{source.base_urls['api']}/data/indicators",
-            params=(*(("indicator", code) for code in indicators[first : first + size]), *units, *kind, ("version", version)),
+            params=(*(("indicator", code) for code in batch), *units, *kind, ("version", version)),
         )
-        for first in range(0, len(indicators), size)
-    ]
+        for number, batch in enumerate(batches, 1)
+    }

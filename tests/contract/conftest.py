@@ -12,6 +12,7 @@ import pytest
 from extractors import delivery
 from extractors.source import Source, load_source, source_codes
 from tests.agency import Agency
+from tests.asked import as_bundled
 from tests.conftest import new_profile
 from warehouse.profile import Profile
 
@@ -39,6 +40,6 @@ def agency(monkeypatch: pytest.MonkeyPatch) -> Iterator[Agency]:
 
 
 def in_a_hurry(code: str) -> Source:
-    """The source as declared, but asked without waiting."""
-    source = load_source(code)
+    """The source, asked for what is bundled and without waiting."""
+    source = as_bundled(code)
     return source.model_copy(update={"http": source.http.model_copy(update={"min_interval_seconds": 0, "backoff_seconds": 0})})

@@ -14,11 +14,11 @@ from extractors.bns.client import fetch
 from extractors.bundled.bns import write
 from extractors.http import ReplayTransport
 from extractors.rows import WHOLE, Parsed
-from extractors.source import load_source
+from tests.asked import as_bundled
 from tests.asked import parse as read
 from warehouse.profile import BUNDLED_ARCHIVE
 
-SOURCE = load_source("bns")
+SOURCE = as_bundled("bns")
 WORKBOOK = "bns/bns_6584_population_by_region_sex_2000_2023_ru.xlsx"
 REPUBLIC = "РЕСПУБЛИКА КАЗАХСТАН"
 CITIES = ("Astana_city", "Almaty_city", "Shymkent_city")

@@ -14,10 +14,10 @@ from extractors.http import ReplayTransport
 from extractors.iom.client import fetch
 from extractors.iom.parse import INCIDENT
 from extractors.rows import Row
-from extractors.source import load_source
+from tests.asked import as_bundled
 from tests.asked import parse as read
 
-SOURCE = load_source("iom")
+SOURCE = as_bundled("iom")
 DATASET = SOURCE.dataset("missing_migrants")
 ANSWER = "iom/iom_mmp/2018-json.json"
 EXCERPT = "iom/iom_mmp/mmp_central_asia_rows_2014-2025.json"

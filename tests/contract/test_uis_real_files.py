@@ -16,10 +16,11 @@ from extractors.http import ReplayTransport
 from extractors.rows import WHOLE, ContractError
 from extractors.source import Dataset, load_source
 from extractors.uis import client, parse
+from tests.asked import as_bundled
 from tests.asked import parse as read
 from warehouse.profile import BUNDLED_ARCHIVE
 
-SOURCE = load_source("uis")
+SOURCE = as_bundled("uis")
 VERSION = b'{"version":"20260507-91260335","publicationDate":null,"description":"string","themeDataStatus":[]}'
 OLD, NEW = "2021", "20250416-f6707727"
 Figures = dict[tuple[str, str, int], Decimal]
@@ -104,7 +105,7 @@ def test_the_client_sends_only_parameters_that_the_agency_knows(shared_data: Pat
 def test_all_declared_origins_are_those_of_the_agencys_labels(shared_data: Path) -> None:
     with (shared_data / "uis/bdds/OPRI_LABEL.csv").open(encoding="utf-8-sig", newline="") as lines:
         labels = {row["INDICATOR_ID"]: row["INDICATOR_LABEL_EN"] for row in csv.DictReader(lines)}
-    origins = SOURCE.dataset("students_to_kazakhstan").request["indicators"]
+    origins = load_source("uis").dataset("students_to_kazakhstan").request["indicators"]
     assert {code for code, label in labels.items() if ": Students from " in label} == set(origins)
     assert labels["26540"] == "Asia: Students from Kazakhstan, both sexes (number)"
 

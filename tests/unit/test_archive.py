@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from extractors.archive import Archive, ArchiveError, Request, Snapshot
-from extractors.http import ReplayTransport
+from extractors.http import ReplayTransport, UndeclaredError
 
 REQUEST = Request("GET", "https://agency.example/data", params=(("a", "1"),))
 
@@ -64,9 +64,66 @@ def test_an_unknown_request_is_an_error_that_names_what_there_is(tmp_path: Path)
     archive = Archive(str(tmp_path))
     archive.write(_snapshot(b"x"), b"x", 1)
     transport = ReplayTransport(archive, "bns", "d", archive.deliveries("bns", "d")[0])
-    assert transport.ask(REQUEST).sha256 == hashlib.sha256(b"x").hexdigest()
-    with pytest.raises(ArchiveError, match=r"no answer to GET .*agency\.example/other.*it holds: GET https://agency\.example/data"):
-        transport.ask(Request("GET", "https://agency.example/other"))
+    unknown = {"other": Request("GET", "https://agency.example/other")}
+    with pytest.raises(
+        UndeclaredError, match=r"no answer to .*declared: other \(GET .*/other\); it holds: GET .*/data a=1.*record bns d FILE"
+    ):
+        transport.answers(unknown)
+    with pytest.raises(UndeclaredError, match=r"nobody declares .*GET https://agency.example/data a=1.*extractors/bns/source\.yml"):
+        transport.check()
+    [found] = transport.answers({**unknown, "data": REQUEST})
+    assert found.sha256 == hashlib.sha256(b"x").hexdigest()
+    transport.check()
+
+
+def test_a_question_is_declared_if_all_that_it_asks_for_is() -> None:
+    def asks(*pairs: str) -> Request:
+        return Request("GET", REQUEST.url, params=tuple((pair[0], pair[1:]) for pair in pairs))
+
+    batches = [asks("i1", "i2", "v7"), asks("i3", "v7")]
+    assert asks("i2", "i3", "v7").is_among(batches), "cut into questions in another way"
+    assert not asks("i2", "i4", "v7").is_among(batches), "an indicator that is not declared"
+    assert not asks("i2", "v8").is_among(batches), "another version"
+    assert not asks("i2").is_among(batches), "no version at all"
+    assert not asks("i2", "g1", "v7").is_among(batches), "one country, where all are declared"
+    assert not Request("POST", REQUEST.url, params=batches[0].params).is_among(batches)
+
+
+def test_an_overlay_is_written_and_what_lies_below_is_only_read(tmp_path: Path) -> None:
+    below = Archive(str(tmp_path / "below"))
+    old = below.write(_snapshot(b"x"), b"x", 1)
+    archive = Archive(str(tmp_path / "over"), str(tmp_path / "below"))
+    assert archive.deliveries("bns", "d") == below.deliveries("bns", "d")
+    assert (archive.read_manifest(old.manifest), archive.body(old)) == (old, b"x")
+    before = sorted(tmp_path.rglob("*"))
+    archive.write(_snapshot(b"x"), b"x", 1)
+    assert sorted(tmp_path.rglob("*")) == before, "what lies below is not stored twice"
+    with pytest.raises(ArchiveError, match="write-once"):
+        archive.write(_snapshot(b"y"), b"y", 1)
+    files = {file: file.read_bytes() for file in (tmp_path / "below").rglob("*") if file.is_file()}
+    later = "2026-02-01T00:00:00+00:00"
+    [new] = archive.write_delivery([(_snapshot(b"y", later), b"y")])
+    assert [archive.body(found) for day in archive.deliveries("bns", "d") for found in archive.snapshots("bns", "d", day)] == [b"x", b"y"]
+    assert archive.read_manifest(new.manifest) == new
+    assert {file: file.read_bytes() for file in (tmp_path / "below").rglob("*") if file.is_file()} == files
+
+
+def test_a_delivery_that_was_not_written_to_its_end_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive, answers = Archive(str(tmp_path)), [(_snapshot(b"x"), b"x")]
+    move = archive.fs.mv
+
+    def killed(source: str, target: str, **more: bool) -> None:
+        if more.get("recursive"):
+            raise KeyboardInterrupt
+        move(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(archive.fs, "mv", killed)
+        with pytest.raises(KeyboardInterrupt):
+            archive.write_delivery(answers)
+    assert archive.deliveries("bns", "d") == []
+    archive.write_delivery(answers)
+    assert len(archive.deliveries("bns", "d")) == 1
 
 
 def test_a_mirror_asks_the_same_question(tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ from extractors.bns.printed import PRINTED
 from extractors.bns.table import TABLE
 from extractors.bns.taldau import TALDAU
 from extractors.rows import WHOLE, ContractError, Parsed, Row
-from extractors.source import load_source
 from tests import asked
+from tests.asked import as_bundled
 
-SOURCE = load_source("bns")
+SOURCE = as_bundled("bns")
 ELEMENT_HEADER = (
     "NAM", "DAT", "PERIOD", "КАТО(по каталогу)", "LКАТО(по каталогу)", "СПТМ (по каталогу)", "LСПТМ (по каталогу)",
     "КН", "LКН", "СП", "LСП", "VAL",

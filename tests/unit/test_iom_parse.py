@@ -10,11 +10,11 @@ import pytest
 from extractors.iom.client import requests
 from extractors.iom.parse import INCIDENT, REQUIRED, parse
 from extractors.rows import ContractError, Row
-from extractors.source import Dataset, load_source
-from tests.asked import answered
+from extractors.source import Dataset
+from tests.asked import answered, as_bundled
 from tests.asked import parse as read
 
-SOURCE = load_source("iom")
+SOURCE = as_bundled("iom")
 DATASET = SOURCE.dataset("missing_migrants")
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import tracemalloc
 from collections import deque
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pytest
 
 from extractors.archive import Request, Snapshot
 from extractors.rows import WHOLE, ContractError, Row
-from extractors.source import Dataset, load_source
+from extractors.source import Dataset
 from extractors.uis import client, parse
+from tests.asked import as_bundled
 from tests.asked import parse as read
 
-SOURCE = load_source("uis")
+SOURCE = as_bundled("uis")
 TOTALS = SOURCE.dataset("inbound_and_net_flow")
 HOSTS = SOURCE.dataset("students_from_kazakhstan")
 ORIGINS = SOURCE.dataset("students_to_kazakhstan")
@@ -251,9 +253,12 @@ class Answers:
         self.version = version
         self.asked: list[Request] = []
 
-    def ask(self, request: Request) -> Snapshot:
-        self.asked.append(request)
-        return Snapshot("uis", "x", self.delivery, request, "", 0, self.delivery, 200, "application/json", "live", "", "")
+    def answers(self, declared: Mapping[str, Request], asked: Collection[str] | None = None) -> list[Snapshot]:
+        self.asked += declared.values()
+        return [
+            Snapshot("uis", "x", self.delivery, request, "", 0, self.delivery, 200, "application/json", "live", "", "")
+            for request in declared.values()
+        ]
 
     def body(self, snapshot: Snapshot) -> bytes:
         return self.version if snapshot.request.url.endswith("/versions/default") else answer()
