@@ -15,10 +15,10 @@ export KOSHI_PROFILE := live
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test lint unit bench serve report init url psql record status rollback unpin decide stop clean replay lock
+.PHONY: help setup setup-dev run test lint unit histories bench serve report init url psql record status rollback unpin decide stop clean replay lock
 
 # what a person writes goes through the environment as it is: neither make nor a shell reads a quote, a dollar or a blank in it
-ASKED := SQL NUMBER RELEASE KIND PERSON REASON
+ASKED := SQL NUMBER RELEASE KIND PERSON REASON SEED N
 $(foreach name,$(ASKED),$(eval override $(name) := $$(value $(name))))
 export $(ASKED)
 
@@ -59,6 +59,9 @@ unit: setup-dev
 
 report: setup ## write the reports anew and say where they lie
 	@$(PY) pipeline.py report
+
+histories: setup-dev ## whole random histories, each with real builds: make histories SEED=1 N=10
+	@$(PY) -m tests.histories
 
 serve: setup ## show the reports and Airflow on loopback until Ctrl-C
 	@$(PY) pipeline.py serve

@@ -210,6 +210,8 @@ def status() -> None:
     for number, key, at, is_current in found["kept"]:
         mark = " ← readers see this one" + (f", pinned: {found['pinned']}" if found["pinned"] else "") if is_current else ""
         say(console, f"publication {number} ({hex_key(key)}) of {at:%Y-%m-%d %H:%M:%S} UTC{mark}")
+    for why in found["not_rebuildable"]:
+        say(console, f"no rollback: {why}")
     datasets.show(console, datasets.lines(profile), with_releases=True)
 
 

@@ -19,6 +19,7 @@ from extractors.source import load_source
 from warehouse import attempts
 from warehouse.attempts import DECIDE, Attempt, Became
 from warehouse.connection import connect
+from warehouse.keys import hex_key
 from warehouse.locks import hold
 from warehouse.profile import Profile
 from warehouse.wording import counted, one_line
@@ -75,7 +76,17 @@ class Intake:
             (sum(delivery.known for delivery in self.deliveries), "delivery", "known"),
         )
         parts = [f"{counted(number, noun)} {what}" for number, noun, what in numbers if number]
-        return ", ".join([*self._landed(), *parts]) or "nothing new"
+        return ", ".join([*self._landed(), *parts, *self._remarks()]) or "nothing new"
+
+    def _remarks(self) -> list[str]:
+        """What is no release, and what is a change of ours."""
+        later = sorted({name for delivery in self.deliveries for name in delivery.not_yet})
+        anew = [delivery for delivery in self.deliveries if delivery.reparsed]
+        ours = sum(delivery.landed for delivery in anew)
+        parts = [f"not yet: {', '.join(later)}"] if later else []
+        parts += [f"read anew by this code: {counted(ours, 'release')} otherwise, a change of ours"] if ours else []
+        lost = [hex_key(key) for delivery in anew for key in delivery.vanished]
+        return parts + ([f"this code no longer finds {', '.join(lost)}: withdraw or keep by decision"] if lost else [])
 
     def _landed(self) -> list[str]:
         landed, rows = (sum(getattr(delivery, what) for delivery in self.deliveries) for what in ("landed", "rows"))

@@ -27,7 +27,10 @@ class LandingError(RuntimeError):
 
 @dataclass
 class Landed:
-    """What one delivery came to, by number of slices; `reparsed` where other code read old bytes anew."""
+    """What one delivery came to, by number of slices; `reparsed` where other code read old bytes anew.
+
+    `not_yet` are slices without a row of which there never was a release, `vanished` releases whose slice new code does not find.
+    """
 
     landed: int = 0
     rows: int = 0
@@ -39,6 +42,7 @@ class Landed:
     unreadable: str = ""
     slices: list[str] = field(default_factory=list)
     releases: list[int] = field(default_factory=list)
+    not_yet: list[str] = field(default_factory=list)
     vanished: list[int] = field(default_factory=list)
 
 
@@ -59,6 +63,7 @@ def land(
     A delivery that this database has landed, or whose bytes are those of the delivery before it, is known: no work.
     A slice whose rows are those of the release ranked directly below is unchanged (under a new edition label: confirmed).
     A slice that cannot be read becomes a release without rows, which gate 1 rejects by name; the other slices land.
+    A slice without rows of which there never was a release is not there yet: it makes none.
     """
     if _is_known(connection, source.code, dataset_name, snapshots):
         return Landed(known=True)
@@ -165,6 +170,10 @@ class _Slice:
         count, digests, issue = self._copied(key, {digest.CURRENT, *([digest.version_of(other.digest)] if other else [])})
         result.parsed += count
         result.slices.append(self.name)
+        if not count and not issue and not other:
+            # asked before there is anything: no figure is no release, and no zero
+            result.not_yet.append(self.name)
+            return "nothing", {}
         if other and digests[digest.version_of(other.digest)] == other.digest:
             delete(self.connection, self.about.dataset, key)
             if mine or self.basis != "agency" or other.edition == self.label:

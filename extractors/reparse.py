@@ -79,6 +79,7 @@ def _count(total: Landed, result: Landed) -> None:
         setattr(total, name, getattr(total, name) + getattr(result, name))
     total.unreadable = total.unreadable or result.unreadable
     total.releases += result.releases
+    total.not_yet += result.not_yet
 
 
 def _vanished(connection: Connection, source: str, dataset: str, delivery: str, result: Landed) -> list[int]:

@@ -8,6 +8,8 @@ from psycopg import sql
 from rich.console import Console
 
 from expectations.intake import Intake
+from extractors.delivery import unasked_files
+from extractors.source import load_source, source_codes
 from reporting import datasets
 from reporting.datasets import Line
 from reporting.run_log import RunLog
@@ -39,6 +41,8 @@ def figures(profile: Profile, log: RunLog) -> dict[str, Any]:
             "skipped deliveries": sum(delivery.known for intake in log.intakes for delivery in intake.deliveries),
             "unchanged slices": sum(delivery.unchanged for intake in log.intakes for delivery in intake.deliveries),
         },
+        "waiting for a decision": settled.waiting if settled else [],
+        "files nobody asks for": [file for code in source_codes() for file in unasked_files(load_source(code))] if profile.is_live else [],
         "facts": _facts(profile),
         "outcome": settled.outcome if settled else "broken",
         "seconds": {name: round(value, 2) for name, value in steps.seconds().items()},
@@ -84,6 +88,10 @@ def show(console: Console, log: RunLog, data: dict[str, Any], lines: list[Line])
         say(console, ("gate 2", "bold"), f"  {checked}, {held} held, {warnings}")
         for line in settled.reasons + [f"warning: {warning}" for warning in settled.warnings]:
             say(console, f"  {trimmed(line)}")
+        for line in settled.waiting:
+            say(console, ("waiting for a decision", "yellow"), f"  {trimmed(line)}")
+    for file in data["files nobody asks for"]:
+        say(console, ("not asked for", "yellow"), f"  {file}: `python pipeline.py record` takes in a file by hand")
     seconds = data["seconds"]
     outer = [name for name in seconds if "." not in name or name.split(".")[0] not in seconds]
     say(console, ("seconds", "bold"), "  " + ", ".join(f"{name} {seconds[name]:.1f}" for name in outer))

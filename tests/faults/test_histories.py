@@ -1,0 +1,34 @@
+"""Random histories end lawfully: nothing is shown that has not passed, and no slice is lost that has a good release."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import new_profile
+from tests.histories import LedgerHistory, WholeHistory
+from warehouse import candidate
+from warehouse.profile import Profile
+
+HISTORIES, PARTS = 200, 4
+
+
+@pytest.fixture(autouse=True)
+def _code_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(vars(candidate), "code_fingerprint", vars(candidate)["code_fingerprint"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(PARTS))
+def test_histories_of_ledger_candidate_blame_and_views(migrated: str, tmp_path: Path, part: int) -> None:
+    for seed in range(part, HISTORIES, PARTS):
+        profile = new_profile(tmp_path / str(seed), "koshi_history", like=migrated)
+        LedgerHistory(profile, seed).play(12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+def test_whole_histories(profile: Profile, seed: int) -> None:
+    WholeHistory(dataclasses.replace(profile), seed).play(3)
