@@ -16,6 +16,7 @@ from warehouse.candidate import Candidate
 from warehouse.connection import connect
 from warehouse.fingerprint import code_fingerprint
 from warehouse.journal import Entry, Journal
+from warehouse.keys import content_key
 from warehouse.locks import hold
 from warehouse.profile import Profile
 from warehouse.publication import KEEP, prune, show
@@ -31,6 +32,8 @@ def catch_up(profile: Profile, progress: Callable[[Entry], None] = lambda entry:
     journal = Journal(profile.journal)
     with step("catch_up"), hold(profile, "catch up", wait=True):
         with connect(profile, "koshi_loader") as connection:
+            # an entry that another has written and not committed yet is not missing
+            connection.execute("select pg_advisory_xact_lock(%s)", [content_key("lock", "journal")])
             missing = journal.entries(after=ledger.last_applied(connection))
         kept = {entry.sequence for entry in [entry for entry in missing if entry.kind == "published"][-KEEP:]}
         for entry in missing:
