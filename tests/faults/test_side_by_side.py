@@ -197,7 +197,7 @@ def test_what_a_kill_leaves_is_dropped_by_the_next_run(settled: Profile) -> None
 def test_seeds_and_staging_are_built_once_though_two_find_them_missing(settled: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
     with connect(settled) as connection:
         connection.execute(sql.SQL("comment on schema {} is null").format(sql.Identifier(core_schema())))
-    looked, mine, built = threading.Barrier(2), threading.local(), []
+    looked, mine, built = threading.Barrier(2), threading.local(), list[list[str]]()
     remark, dbt = build._comment, build._dbt
 
     def both_look_first(connection: Any, schema: str) -> str | None:
@@ -211,13 +211,14 @@ def test_seeds_and_staging_are_built_once_though_two_find_them_missing(settled: 
         built.append(select)
         return dbt(profile, select)
 
-    monkeypatch.setattr(build, "_comment", both_look_first)
-    monkeypatch.setattr(build, "_dbt", counted)
-    threads = [threading.Thread(target=build.prepare, args=(settled,)) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "_comment", both_look_first)
+        patch.setattr(build, "_dbt", counted)
+        threads = [threading.Thread(target=build.prepare, args=(settled,)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     assert len(built) == 1
     assert build.prepare(settled) == core_schema()
 
@@ -238,7 +239,7 @@ def test_an_entry_that_is_about_to_be_committed_is_not_applied_by_another(settle
     lands.start()
     written.wait()
     catches_up.start()
-    while catches_up.is_alive() and not read(settled, "select 1 from pg_locks where not granted and database is not null"):
+    while catches_up.is_alive() and not read(settled, "select 1 from pg_locks where not granted"):
         time.sleep(0.02)
     commit.set()
     lands.join()
