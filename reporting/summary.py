@@ -8,6 +8,8 @@ from psycopg import sql
 from rich.console import Console
 
 from expectations.intake import Intake
+from extractors.delivery import unasked_files
+from extractors.source import load_source, source_codes
 from reporting import datasets
 from reporting.datasets import Line
 from reporting.run_log import RunLog
@@ -39,6 +41,7 @@ def figures(profile: Profile, log: RunLog) -> dict[str, Any]:
             "skipped deliveries": sum(delivery.known for intake in log.intakes for delivery in intake.deliveries),
             "unchanged slices": sum(delivery.unchanged for intake in log.intakes for delivery in intake.deliveries),
         },
+        "files nothing asks for": [file for code in source_codes() for file in unasked_files(load_source(code))] if profile.is_live else [],
         "facts": _facts(profile),
         "outcome": settled.outcome if settled else "broken",
         "seconds": {name: round(value, 2) for name, value in steps.seconds().items()},
@@ -75,6 +78,8 @@ def show(console: Console, log: RunLog, data: dict[str, Any], lines: list[Line])
     datasets.show(console, lines)
     for line in _quarantined(log.intakes):
         say(console, ("quarantined", "yellow"), f"  {line}")
+    for file in data["files nothing asks for"]:
+        say(console, ("nothing asks for", "yellow"), f"  {file}: if it is an answer, `python pipeline.py record` takes it in by hand")
     counts = data["facts"].items()
     facts = "; ".join(f"{name} {count.get('current', 0):,} ({count.get('all vintages', 0):,} with vintages)" for name, count in counts)
     say(console, ("rows by fact", "bold"), f"  {facts or 'none published yet'}")
