@@ -18,7 +18,7 @@ endif
 .PHONY: help setup setup-dev run test lint unit histories bench serve report init url psql record status rollback unpin decide stop clean replay lock
 
 # what a person writes goes through the environment as it is: neither make nor a shell reads a quote, a dollar or a blank in it
-ASKED := SQL NUMBER RELEASE KIND PERSON REASON SEED N
+ASKED := SQL NUMBER RELEASE KIND PERSON REASON SOURCE DATASET FILE REQUEST CAPTURE RETRIEVED NOTE SEED N
 $(foreach name,$(ASKED),$(eval override $(name) := $$(value $(name))))
 export $(ASKED)
 
@@ -75,13 +75,6 @@ url: setup ## print the libpq URL for the read-only BI role
 psql: setup ## ask the warehouse: make psql SQL="select ..."
 	@$(PY) pipeline.py psql
 
-# what a person writes goes through the environment as it is: neither make nor a shell finds a command in a file's name
-RECORD := SOURCE DATASET FILE REQUEST CAPTURE RETRIEVED NOTE
-unexport $(RECORD)
-define passed_on
-record: export KOSHI_RECORD_$(1) := $$(value $(1))
-endef
-$(foreach name,$(RECORD),$(eval $(call passed_on,$(name))))
 record: setup ## take in a file: SOURCE= DATASET= FILE= CAPTURE=recorded [REQUEST= RETRIEVED= NOTE=]
 	@$(PY) pipeline.py record
 

@@ -250,15 +250,15 @@ def replay() -> None:
 
 @app.command()
 def record(
-    source: Annotated[str, typer.Argument(envvar="KOSHI_RECORD_SOURCE", help="As in extractors/: bns, iom, uis, undesa.")],
-    dataset: Annotated[str, typer.Argument(envvar="KOSHI_RECORD_DATASET", help="As in source.yml.")],
-    files: Annotated[list[Path], typer.Argument(envvar="KOSHI_RECORD_FILE", help="What the agency answered; several for one delivery.")],
-    capture: Annotated[ByHand, typer.Option(envvar="KOSHI_RECORD_CAPTURE", help="The agency's own, made from figures, or from print.")],
+    source: Annotated[str, typer.Argument(envvar="SOURCE", help="As in extractors/: bns, iom, uis, undesa.")],
+    dataset: Annotated[str, typer.Argument(envvar="DATASET", help="As in source.yml.")],
+    files: Annotated[list[Path], typer.Argument(envvar="FILE", help="What the agency answered; several for one delivery.")],
+    capture: Annotated[ByHand, typer.Option(envvar="CAPTURE", help="The agency's own, made from figures, or from print.")],
     request: Annotated[
-        list[str] | None, typer.Option(envvar="KOSHI_RECORD_REQUEST", help="Question a FILE answers: year, edition, number or address.")
+        list[str] | None, typer.Option(envvar="REQUEST", help="Question a FILE answers: year, edition, number or address.")
     ] = None,
-    retrieved: Annotated[str, typer.Option(envvar="KOSHI_RECORD_RETRIEVED", help="When; else when each FILE was last changed.")] = "",
-    note: Annotated[str, typer.Option(envvar="KOSHI_RECORD_NOTE", help="What the files are; of a transcription the documents.")] = "",
+    retrieved: Annotated[str, typer.Option(envvar="RETRIEVED", help="When; else when each FILE was last changed.")] = "",
+    note: Annotated[str, typer.Option(envvar="NOTE", help="What the files are; of a transcription the documents.")] = "",
 ) -> None:
     """Archives files as the answers of a dataset and takes them in. Exit 0 accepted or nothing new, 2 rejected."""
     from expectations.gate1 import judge

@@ -42,7 +42,7 @@ def figures(profile: Profile, log: RunLog) -> dict[str, Any]:
             "unchanged slices": sum(delivery.unchanged for intake in log.intakes for delivery in intake.deliveries),
         },
         "waiting for a decision": settled.waiting if settled else [],
-        "files nobody asks for": [file for code in source_codes() for file in unasked_files(load_source(code))] if profile.is_live else [],
+        "files nothing asks for": [file for code in source_codes() for file in unasked_files(load_source(code))] if profile.is_live else [],
         "facts": _facts(profile),
         "outcome": settled.outcome if settled else "broken",
         "seconds": {name: round(value, 2) for name, value in steps.seconds().items()},
@@ -79,6 +79,8 @@ def show(console: Console, log: RunLog, data: dict[str, Any], lines: list[Line])
     datasets.show(console, lines)
     for line in _quarantined(log.intakes):
         say(console, ("quarantined", "yellow"), f"  {line}")
+    for file in data["files nothing asks for"]:
+        say(console, ("nothing asks for", "yellow"), f"  {file}: if it is an answer, `python pipeline.py record` takes it in by hand")
     counts = data["facts"].items()
     facts = "; ".join(f"{name} {count.get('current', 0):,} ({count.get('all vintages', 0):,} with vintages)" for name, count in counts)
     say(console, ("rows by fact", "bold"), f"  {facts or 'none published yet'}")
@@ -90,8 +92,6 @@ def show(console: Console, log: RunLog, data: dict[str, Any], lines: list[Line])
             say(console, f"  {trimmed(line)}")
         for line in settled.waiting:
             say(console, ("waiting for a decision", "yellow"), f"  {trimmed(line)}")
-    for file in data["files nobody asks for"]:
-        say(console, ("not asked for", "yellow"), f"  {file}: `python pipeline.py record` takes in a file by hand")
     seconds = data["seconds"]
     outer = [name for name in seconds if "." not in name or name.split(".")[0] not in seconds]
     say(console, ("seconds", "bold"), "  " + ", ".join(f"{name} {seconds[name]:.1f}" for name in outer))

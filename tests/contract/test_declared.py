@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from extractors import delivery
 from extractors.archive import Archive, ArchiveError, Request
@@ -17,6 +19,8 @@ from extractors.http import ReplayTransport
 from extractors.iom.client import questions
 from extractors.landing import Landed
 from extractors.source import Source, load_source
+from reporting import summary
+from reporting.run_log import RunLog
 from tests.state import read
 from warehouse.profile import BUNDLED_ARCHIVE, Profile
 
@@ -148,6 +152,13 @@ def test_a_file_in_the_drop_in_folder_that_nothing_asks_for_is_named(monkeypatch
     monkeypatch.setenv("KOSHI_DROPIN_UNDESA", str(tmp_path))
     older, other = (str(tmp_path / name) for name in ("undesa_pd_2020_ims_stock_by_sex_and_destination.xlsx", "x.pdf"))
     assert unasked_files(source) == [older, other]
+    live, log = Profile("live", "", "", tmp_path, ""), RunLog()
+    monkeypatch.setattr(summary, "_facts", lambda _: {})
+    console = Console(file=io.StringIO(), width=80)
+    summary.show(console, log, summary.figures(live, log), [])
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert f"nothing asks for  {older}: if it is" in said and other in said and "2024" not in said
+    assert summary.figures(dataclasses.replace(live, name="sample"), log)["files nothing asks for"] == [], "a sample asks nobody"
     # no question of these agencies is for a file: nothing in their folders is ever asked for
     for code in ("bns", "iom", "uis"):
         monkeypatch.setenv(f"KOSHI_DROPIN_{code.upper()}", str(tmp_path))

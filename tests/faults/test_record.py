@@ -210,7 +210,7 @@ def test_the_command_says_what_became_of_a_file(sample: Profile, tmp_path: Path,
     assert "accepted: bns.external_arrivals, slice whole" in said.output and "the next run publishes it" in said.output
     names = ("SOURCE", "DATASET", "FILE", "REQUEST", "CAPTURE", "RETRIEVED", "NOTE")
     values = ("bns", "external_arrivals", str(file), "", "recorded", "", "")
-    said = command("record", **{f"KOSHI_RECORD_{name}": value for name, value in zip(names, values, strict=True)})
+    said = command("record", **dict(zip(names, values, strict=True)))
     assert (said.exit_code, "nothing new: these bytes were taken in before" in said.output) == (0, True), said.output
     written(tmp_path, "page.html", b"<html>")
     said = command("record", "bns", "external_arrivals", str(tmp_path / "page.html"), "--capture", "recorded")
@@ -239,5 +239,5 @@ def test_make_hands_on_what_a_person_writes_as_it_is(tmp_path: Path) -> None:
     words = [f"{name}={value}" for name, value in values.items()]
     said = subprocess.run([make, "-s", "-o", "setup", "record", "PY=env -0; true", *words], cwd=ROOT, capture_output=True, check=True)
     handed_on = dict(line.split("=", 1) for line in said.stdout.decode().split("\0") if "=" in line)
-    assert {name: handed_on[f"KOSHI_RECORD_{name}"] for name in values} == values
+    assert {name: handed_on[name] for name in values} == values
     assert not trap.exists()
