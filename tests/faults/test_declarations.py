@@ -136,3 +136,21 @@ def _landed_state(profile: Profile) -> dict[str, list[tuple[object, ...]]]:
         link.execute("update meta.release set state = 'landed'")
     found = state(profile)
     return {name: rows for name, rows in found.items() if name.startswith(("raw.", "meta."))}
+
+
+def test_a_year_without_incidents_of_which_there_never_was_a_release_is_not_there_yet(bare: Profile) -> None:
+    source = _iom(("2018", "2019"))
+    questions = iom_requests(source, source.dataset("missing_migrants"))
+    for day, bodies in enumerate(([_incidents("2018"), b"[]"], [_incidents("2018"), b""], [_incidents("2018"), _incidents("2019")]), 1):
+        _deliver(archive_of(bare), source, "missing_migrants", questions, bodies, day)
+    first, second, third = land_all(bare, source, "missing_migrants")
+    assert (first.landed, first.not_yet) == (1, ["2019"])
+    assert (second.landed, second.unchanged, second.not_yet) == (0, 1, ["2019"])
+    assert (third.landed, third.unchanged, third.not_yet) == (1, 1, [])
+    # a year that was there and is empty now is no such thing: the gate hears of it
+    _deliver(archive_of(bare), source, "missing_migrants", questions, [_incidents("2018"), b"[]"], 4)
+    assert land_all(bare, source, "missing_migrants")[-1].landed == 1
+
+
+def _incidents(year: str) -> bytes:
+    return json.dumps([INCIDENT | {"web_id": f"{year}.1"}]).encode()
