@@ -116,7 +116,7 @@ def test_the_real_excerpt_gives_the_republic_the_regions_and_its_districts_as_ou
 
 
 def test_every_bundled_answer_is_no_copy_of_a_file_at_hand_and_says_what_it_is(shared_data: Path, bundled: Archive) -> None:
-    originals = {hashlib.sha256(file.read_bytes()).hexdigest() for file in (shared_data / "bns").iterdir()}
+    originals = {hashlib.sha256(file.read_bytes()).hexdigest() for file in (shared_data / "bns").rglob("*") if file.is_file()}
     for name, dataset in SOURCE.datasets.items():
         for delivery in bundled.deliveries("bns", name):
             for snapshot in bundled.snapshots("bns", name, delivery):

@@ -158,7 +158,7 @@ def test_a_dataset_whose_sibling_never_came_waits_and_is_no_fault(profile: Profi
     small.put(profile, "external_arrivals", small.tree(small.arrivals()), "2026-02-01")
     take_in(profile, "bns", "external_arrivals")
     with connect(profile) as connection:
-        reason = "both flows hold the same years: year 2018: arrivals 1000.000000, departures missing"
+        reason = "waiting for bns.external_departures (both flows hold the same years: year 2018: arrivals 1000.000000, departures missing)"
         connection.execute("update meta.release set state = 'held', held_in_candidate = 1, reason = %s", [reason])
     line = line_of(profile, "bns.external_arrivals")
     assert line.word == "waiting for"
@@ -264,7 +264,7 @@ def test_known_bytes_of_an_earlier_good_answer_are_no_rejection(live: Profile, a
     assert take_in(live, "bns", "external_arrivals").became == "rejected"
     take_in(live, "bns", "external_arrivals")  # the agency has mended itself
     assert len(Archive(live.archive).deliveries("bns", "external_arrivals")) == 3
-    assert line_of(live, "bns.external_arrivals").word == "skipped"
+    assert line_of(live, "bns.external_arrivals").word == "unchanged"
 
 
 def test_attempts_are_told_by_the_servers_clock(profile: Profile) -> None:

@@ -82,8 +82,15 @@ def run_once(taken_up: TakenUp) -> TakenUp:
 
 def test_every_entry_is_applied_and_the_ledger_is_equal(taken_up: TakenUp) -> None:
     assert taken_up.entries == len(list(Path(taken_up.profile.journal).glob("*.json")))
+    accepted = {key for (key,) in read(taken_up.profile, "select release_key from meta.decision where kind = 'accept'")}
     for name, rows in taken_up.ledger.items():
-        assert rows == taken_up.expected[name], name
+        assert rows == [_as_mended(row, accepted) if name == "releases" else row for row in taken_up.expected[name]], name
+
+
+def _as_mended(row: list[Any], accepted: set[object]) -> list[Any]:
+    """What a person accepts while readers see it stays published; earlier versions called it accepted."""
+    key, *about, state, rows, digest = row
+    return [key, *about, "published" if state == "accepted" and key in accepted else state, rows, digest]
 
 
 def test_raw_holds_the_rows_that_were_landed(taken_up: TakenUp) -> None:
@@ -136,7 +143,28 @@ def _raw(profile: Profile, expected: dict[str, Any]) -> dict[str, dict[str, Any]
     found = {}
     for table, known in expected["raw"].items():
         rows = _texts(profile, "raw", table, known["columns"])
+        if table == "uis_observation":
+            rows = _addressed_as_then(profile, known["columns"], rows)
         found[table] = {"columns": known["columns"], "rows": len(rows), "md5": _digest(rows)}
+    return found
+
+
+def _addressed_as_then(profile: Profile, columns: list[str], rows: Rows) -> Rows:
+    """Rows of several answers were all addressed in the first of them, with the position of the answer before the pointer."""
+    listed = "select release_key::text, snapshot_key::text, position, first_value(snapshot_key::text) over w, count(*) over w"
+    places = read(
+        profile,
+        f"{listed} from meta.release_snapshot window w as (partition by release_key order by position"
+        " rows between unbounded preceding and unbounded following)",
+    )
+    known = {(release, snapshot): (position, first, count) for release, snapshot, position, first, count in places}
+    key, answer, address = (columns.index(name) for name in ("_release_key", "_snapshot_key", "_row"))
+    found = []
+    for row in rows:
+        position, first, count = known[row[key], row[answer]]
+        is_one_of_several = int(str(count)) > 2  # the last answer is the version
+        row[answer], row[address] = first, f"{position}{row[address]}" if is_one_of_several else row[address]
+        found.append(row)
     return found
 
 
