@@ -26,7 +26,6 @@ from tests.state import read
 from warehouse import publication, runs
 from warehouse.connection import connect
 from warehouse.keys import hex_key
-from warehouse.locks import LockedError, hold
 from warehouse.profile import ROOT, Profile
 
 PAGE = b"<!DOCTYPE html><title>Just a moment</title>"
@@ -163,19 +162,14 @@ def test_a_dataset_whose_sibling_never_came_waits_and_is_no_fault(profile: Profi
     line = line_of(profile, "bns.external_arrivals")
     assert line.word == "waiting for"
     assert line.happened == "bns.external_departures; held until then (1 release landed (4 rows), 1 accepted)"
-    small.put(profile, "external_departures", small.tree(small.departures()), "2026-02-01")
-    take_in(profile, "bns", "external_departures")
-    # it came, so that the fault is one
-    held = line_of(profile, "bns.external_arrivals")
-    assert held.word == "held"
-    assert "departures missing" in held.details[0] and "1000," in held.details[0]
+    assert "departures missing" in line.details[0] and "1000," in line.details[0]
+    with connect(profile) as connection:
+        connection.execute("update meta.release set reason = 'no value is odd: 7'")
+    assert line_of(profile, "bns.external_arrivals").word == "held", "another reason is a fault"
 
 
-def test_a_locked_dataset_and_a_fault_of_the_code_are_failures_that_are_told(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_the_code_is_a_failure_that_is_told(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
     small.fill(profile)
-    with hold(profile, "dataset bns.population"), pytest.raises(LockedError):
-        take_in(profile, "bns", "population")
-    assert "locked by: koshi dataset bns.population" in line_of(profile, "bns.population").happened
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError("division by zero")
@@ -246,9 +240,10 @@ def test_status_has_a_line_for_each_declared_dataset(settled: Profile) -> None:
 def test_the_summary_counts_in_words(settled: Profile) -> None:
     console = Console(file=io.StringIO(), width=80)
     log = run_log.RunLog(settled=Settled("published", number=1, held=[1], checks=1, warnings=["found 3.000000"]))
-    summary.show(console, log, {"facts": {}, "seconds": {}}, [])
+    summary.show(console, log, {"facts": {}, "seconds": {}, "files nothing asks for": ["drop/in.csv"]}, [])
     text = str(console.file.getvalue())  # type: ignore[attr-defined]
     assert "gate 2  1 check, 1 release held, 1 warning\n  warning: found 3\n" in text
+    assert "nothing asks for  drop/in.csv: " in text
 
 
 def test_no_print_wraps_or_eats_brackets() -> None:

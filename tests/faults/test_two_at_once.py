@@ -212,7 +212,7 @@ def test_a_landing_goes_on_after_another_process_died(settled: Profile, meanwhil
 def test_an_entry_that_is_about_to_be_committed_is_not_applied_by_another(settled: Profile, meanwhile: _Meanwhile) -> None:
     meanwhile.at("land.commit", lambda: catch_up(settled), until="it waits")
     _revised(settled)
-    assert meanwhile.result().entries == 0  # type: ignore[attr-defined]
+    assert meanwhile.result().entries == 0
 
 
 def test_two_at_one_dataset_take_it_in_one_after_the_other(settled: Profile, meanwhile: _Meanwhile) -> None:
