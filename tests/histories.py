@@ -137,30 +137,29 @@ class LedgerHistory:
 
     def laws(self) -> None:
         """Readers see one whole publication, nothing that has not passed, and no slice goes away that has a good release."""
-        catch_up(self.profile)
-        current = read(self.profile, "select publication_key from meta.publication where is_current")
-        if not current:
-            return
-        shown = {int(str(key)) for (key,) in read(self.profile, "select release_key from bi.figures")}
-        recorded = read(
-            self.profile, f"select release_key from meta.publication_release where publication_key = {current[0][0]} and is_current"
-        )
+        if "killed" in self.log[-1]:
+            catch_up(self.profile)
+        with connect(self.profile) as connection:
+
+            def ask(query: str) -> list[tuple[object, ...]]:
+                return connection.execute(query).fetchall()
+
+            if not ask("select 1 from meta.publication where is_current"):
+                return
+            seen = ask("select dataset || '/' || slice, release_key from bi.figures")
+            recorded = ask("select release_key from meta.publication_release join meta.publication as p using (publication_key)"
+                           " where p.is_current and meta.publication_release.is_current")  # fmt: skip
+            good = ask("select dataset || '/' || slice from meta.release where state in ('published', 'superseded', 'accepted')")
+            is_pinned = ledger.pinned(connection)
+        shown = {int(str(key)) for _, key in seen}
         assert shown == {int(str(key)) for (key,) in recorded}, "readers see a publication as it was recorded"
         bad = {key for key in shown if self.world.values[key] >= LIMIT} - self.forgiven
         assert not bad, f"readers see what has not passed: {bad}"
-        with connect(self.profile) as connection:
-            is_pinned = ledger.pinned(connection)
-        if is_pinned:
-            return
-        slices = {f"{dataset}/{name}" for dataset, name in read(self.profile, "select dataset, slice from bi.figures")}
-        good = {
-            f"{dataset}/{name}"
-            for dataset, name in read(
-                self.profile, "select dataset, slice from meta.release where state in ('published', 'superseded', 'accepted')"
-            )
-        }
-        assert self.had & good <= slices, f"a slice that has a good release went away: {self.had & good - slices}"
-        self.had |= slices
+        if not is_pinned and self.log[-1].startswith("run: "):
+            slices = {str(name) for name, _ in seen}
+            lost = self.had & {str(name) for (name,) in good} - slices
+            assert not lost, f"a slice that has a good release went away: {lost}"
+            self.had |= slices
 
     def _replay(self) -> None:
         """The journal alone makes the ledger again."""
@@ -304,6 +303,8 @@ class WholeHistory:
         catch_up(self.profile)
         after = state(self.profile)
         for name, rows in before.items():
+            if name == "meta.candidate_release":
+                continue  # what the last candidate was tried with, published or not
             assert after[name] == rows, "\n".join([f"a replay gives another {name}", *self.log])
 
 
