@@ -16,6 +16,8 @@ from extractors.bundled.answer import store
 from extractors.iom.client import requests as iom_requests
 from extractors.replay import catch_up
 from extractors.source import Source, load_source
+from extractors.uis.client import requests as uis_requests
+from extractors.uis.client import version_request
 from tests.small import NOTE, arrivals, departures, land_all, population, put, tree
 from tests.state import state
 from warehouse.connection import connect
@@ -89,6 +91,52 @@ def test_whatever_was_declared_when_a_delivery_came_a_replay_gives_the_same_rows
     _empty(profile)
     monkeypatch.setattr(replay, "load_source", lambda code: _iom(last))
     catch_up(profile)
+    assert _landed_state(profile) == before
+
+
+INDICATORS, COUNTRIES, VERSIONS = ("26637", "MENF.5T8", "26540"), ("KAZ", "UZB"), ("20240101-0000be9c", "20250101-0000be9c")
+some = st.lists(st.sampled_from(INDICATORS), unique=True, min_size=1)
+
+
+def _uis(indicators: Sequence[str], countries: Sequence[str]) -> Source:
+    source = load_source("uis")
+    dataset = source.datasets["inbound_and_net_flow"]
+    changed = dataset.model_copy(update={"request": {"indicators": list(indicators), "geo_units": list(countries), "batch": 1}})
+    return source.model_copy(update={"datasets": {"inbound_and_net_flow": changed}})
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    deliveries=st.lists(st.tuples(some, st.sampled_from(COUNTRIES), st.sampled_from(VERSIONS), st.integers(0, 2)), min_size=2, max_size=5),
+    last=some,
+)
+def test_indicators_countries_and_editions_come_and_go_and_a_replay_gives_the_same_rows(
+    bare: Profile,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    deliveries: list[tuple[list[str], str, str, int]],
+    last: list[str],
+) -> None:
+    folder = tmp_path_factory.mktemp("declared")
+    profile = dataclasses.replace(bare, archive=str(folder / "archive"), journal=str(folder / "journal"))
+    _empty(profile)
+    for day, (indicators, country, version, value) in enumerate(deliveries, 1):
+        source = _uis(indicators, [country])
+        dataset = source.dataset("inbound_and_net_flow")
+        asked = [*uis_requests(source, dataset, version), version_request(source)]
+        record = {"geoUnit": country, "year": 2019, "value": value, "magnitude": None, "qualifier": None}
+        bodies = [
+            json.dumps({"hints": [], "records": [{"indicatorId": code} | record], "indicatorMetadata": []}).encode() for code in indicators
+        ]
+        bodies.append(json.dumps({"version": version}).encode())
+        _deliver(archive_of(profile), source, "inbound_and_net_flow", asked, bodies, day)
+        land_all(profile, source, "inbound_and_net_flow")
+    before = _landed_state(profile)
+    assert before["raw.uis_observation"]
+
+    _empty(profile)
+    monkeypatch.setattr(replay, "load_source", lambda code: _uis(last, COUNTRIES))
+    assert not catch_up(profile).not_at_hand
     assert _landed_state(profile) == before
 
 
