@@ -8,7 +8,8 @@ from typing import Any
 
 from extractors.archive import Archive, ArchiveError, Snapshot, archive_of
 from extractors.http import LiveTransport, ReplayTransport, UndeclaredError, dropin_folder, file_asked_for
-from extractors.landing import Landed, LandingError, land
+from extractors.landing import Landed, land
+from extractors.raw import LandingError
 from extractors.reparse import reparse
 from extractors.source import Source, at_configured_addresses, load_source
 from warehouse.connection import connect

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from extractors import digest
 from extractors.archive import Archive, Snapshot, archive_of
-from extractors.landing import as_declared, copy, delete, delivery_of, parse, slice_snapshots
+from extractors.landing import as_declared, delivery_of, parse, slice_snapshots
+from extractors.raw import copy, delete
 from extractors.reparse import Declaration, deliveries
 from extractors.rows import ContractError
 from extractors.source import SourceError, load_source

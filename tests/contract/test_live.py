@@ -15,8 +15,9 @@ from extractors import delivery
 from extractors.archive import Archive
 from extractors.delivery import deliver
 from extractors.http import LiveTransport
-from extractors.landing import Landed, LandingError
+from extractors.landing import Landed
 from extractors.polite import FetchError
+from extractors.raw import LandingError
 from extractors.source import Source, load_source, source_codes
 from extractors.undesa.client import requests as undesa_requests
 from tests.agency import Agency, Reply

@@ -17,7 +17,8 @@ from expectations.gate1 import judge
 from expectations.intake import take_in
 from extractors import record as by_hand
 from extractors.archive import Archive, Snapshot, archive_of
-from extractors.landing import Landed, LandingError
+from extractors.landing import Landed
+from extractors.raw import LandingError
 from extractors.record import RecordError
 from extractors.replay import catch_up
 from extractors.source import load_source
