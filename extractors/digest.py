@@ -66,13 +66,13 @@ class Unordered:
 
     def result(self) -> str:
         """`2:` and 64 hexadecimal digits."""
-        text = b"\0".join(self._runs)
+        total = hashlib.sha256()
+        if not self._is_sorted:
+            self._runs = sorted(b"\0".join(self._runs).split(b"\0"))
+        for number, run in enumerate(self._runs):
+            total.update(b"\0" + run if number else run)
         self._runs.clear()
-        return f"2:{hashlib.sha256(text if self._is_sorted else _sorted(text)).hexdigest()}"
-
-
-def _sorted(text: bytes) -> bytes:
-    return b"\0".join(sorted(text.split(b"\0")))
+        return f"2:{total.hexdigest()}"
 
 
 VERSIONS: dict[int, Callable[[], Digest]] = {1: Ordered, 2: Unordered}

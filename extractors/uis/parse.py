@@ -43,8 +43,8 @@ PLAIN_RECORD = re.compile(
 # some hundred records: what is decoded stays in the processor's cache, and takes a third less time than blocks of 1 MiB
 BLOCK_BYTES = 1 << 15
 VALUE = COLUMNS.index("value")
-# figures, a line each: an exponent, a zero before the digits, a zero at the end of the decimals, a negative zero
-OTHER_SPELLING = re.compile(r"[eE]|\n-?0\d|\.\d*0\n|\n-0(?:\.0*)?\n")
+# figures, a line each: a zero before the digits, and at the end of the decimals
+ZERO_FIRST, ZERO_LAST = re.compile(r"\n-?0\d"), re.compile(r"\.\d*0\n")
 CUTS = 64
 
 _fields = itemgetter(*FIELDS)
@@ -236,7 +236,14 @@ def _decode(text: bytes) -> _Block:
     # no field holds a comma or a quote of its own, so that the quotes can go and a bare null is nobody's text
     lines = "\n".join(map(",".join, zip(*fields, strict=True))).replace(",null", ",").replace('"', "").split("\n")
     indicators, units = ({name.strip('"') for name in set(column)} for column in fields[:2])
-    return _Block([], lines, indicators, units, not OTHER_SPELLING.search("\n".join(["", *fields[VALUE], ""])))
+    return _Block([], lines, indicators, units, not _is_spelt_otherwise("\n".join(["", *fields[VALUE], ""])))
+
+
+def _is_spelt_otherwise(figures: str) -> bool:
+    """Whether one of the figures, a line each, is not in one spelling; plain searches first: a million take a tenth of a second."""
+    if "e" in figures or "E" in figures or "\n-0" in figures or ("\n0" in figures and ZERO_FIRST.search(figures)):
+        return True
+    return "." in figures and ZERO_LAST.search(figures) is not None
 
 
 def _in_one_spelling(lines: list[str]) -> list[str]:
