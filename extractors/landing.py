@@ -159,19 +159,22 @@ class _Slice:
     def said(self, result: Landed) -> tuple[Literal["release", "confirmation", "nothing"], dict[str, Any]]:
         """What the slice says that is new, in the journal's words; `result` counts it."""
         mine = self._earlier_parse()
-        other = mine or self._below()
+        other = mine if mine and mine.digest else self._below()
         number = mine.parse_number + 1 if mine else 1
         key = self._key(number)
         count, digests, issue = self._copied(key, {digest.CURRENT, *([digest.version_of(other.digest)] if other else [])})
         result.parsed += count
         result.slices.append(self.name)
+        if issue and mine and not mine.digest:
+            result.unchanged += 1  # it could not be read before, either
+            return "nothing", {}
         if not count and not issue and not other:
             # asked before there is anything: no figure is no release, and no zero
             result.not_yet.append(self.name)
             return "nothing", {}
         if other and digests[digest.version_of(other.digest)] == other.digest:
             delete(self.connection, self.about.dataset, key)
-            if mine or self.basis != "agency" or other.edition == self.label:
+            if other is mine or self.basis != "agency" or other.edition == self.label:
                 result.unchanged += 1
                 return "nothing", {}
             result.confirmed += 1
@@ -216,10 +219,12 @@ class _Slice:
         return Standing(*row) if row else None
 
     def _key(self, parse_number: int) -> int:
-        """The key of the slice, label and bytes; a further parse, and bytes that come back under their label, have one of their own."""
+        """The key of the slice, label and bytes. Where those do not tell releases apart the delivery does: for bytes that come back under
+        their label, and for a further parse of them.
+        """
         parts = ["release", self.about.source, self.about.dataset_name, self.name, self.label]
         parts += [snapshot.sha256 for snapshot in self.snapshots]
-        parts += [f"parse {parse_number}"] if parse_number > 1 else []
+        parts += [f"parse {parse_number}", self.about.name] if parse_number > 1 else []
         key = content_key(*parts)
         taken = self.connection.execute("select 1 from meta.release where release_key = %s", [key]).fetchone()
         return content_key(*parts, self.about.name) if taken else key

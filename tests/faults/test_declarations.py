@@ -10,17 +10,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from extractors import replay
+from extractors import landing, replay
+from extractors import reparse as reparse_module
 from extractors.archive import Archive, Request, archive_of
+from extractors.bns import parse as bns_parse
 from extractors.bundled.answer import store
 from extractors.iom.client import requests as iom_requests
 from extractors.replay import catch_up
-from extractors.source import Source, load_source
+from extractors.rows import WHOLE, Answered, Parsed
+from extractors.source import Dataset, Source, load_source
+from extractors.uis import parse as uis_parse
 from extractors.uis.client import requests as uis_requests
 from extractors.uis.client import version_request
 from tests.small import NOTE, arrivals, departures, land_all, population, put, tree
-from tests.state import state
+from tests.state import read, state
 from warehouse.connection import connect
+from warehouse.journal import Journal
 from warehouse.profile import Profile
 
 
@@ -202,3 +207,67 @@ def test_a_year_without_incidents_of_which_there_never_was_a_release_is_not_ther
 
 def _incidents(year: str) -> bytes:
     return json.dumps([INCIDENT | {"web_id": f"{year}.1"}]).encode()
+
+
+def _uis_answer(value: int) -> list[bytes]:
+    record = {"indicatorId": "26637", "geoUnit": "KAZ", "year": 2019, "value": value, "magnitude": None, "qualifier": None}
+    whole = {"hints": [], "records": [record], "indicatorMetadata": []}
+    return [json.dumps(whole).encode(), json.dumps({"version": VERSIONS[0]}).encode()]
+
+
+def test_bytes_that_come_back_under_their_label_keep_releases_of_their_own_when_they_are_read_anew(
+    bare: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = _uis(["26637"], ["KAZ"])
+    asked = [*uis_requests(source, source.dataset("inbound_and_net_flow"), VERSIONS[0]), version_request(source)]
+    for day, value in enumerate((5, 6, 5), 1):
+        _deliver(archive_of(bare), source, "inbound_and_net_flow", asked, _uis_answer(value), day)
+    assert [one.landed for one in land_all(bare, source, "inbound_and_net_flow")] == [1, 1, 1]
+
+    mended = uis_parse.parse
+
+    def parse(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
+        parsed = mended(dataset, answers)
+        parsed.slices = {WHOLE: [(*row[:4], str(int(str(row[4])) + 100), *row[5:]) for row in parsed.slices[WHOLE]]}
+        return parsed
+
+    monkeypatch.setattr(uis_parse, "parse", parse)
+    for module in (landing, reparse_module):
+        monkeypatch.setattr(module, "parser_fingerprint", lambda code: "0123456789ab")
+    with connect(bare, "koshi_loader") as link:
+        anew = reparse_module.reparse(link, Journal(bare.journal), archive_of(bare), source, "inbound_and_net_flow")
+    assert anew and anew.landed == 3
+    found = read(
+        bare,
+        "select r.delivery, r.parse_number, u.value from meta.release as r join raw.uis_observation as u on u._release_key = r.release_key"
+        " order by r.delivery, r.parse_number",
+    )
+    assert [(parse_number, value) for _, parse_number, value in found] == [
+        (1, "5"), (2, "105"), (1, "6"), (2, "106"), (1, "5"), (2, "105"),
+    ]  # fmt: skip
+
+
+def test_what_can_be_read_at_last_is_compared_with_the_release_below(bare: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = load_source("bns")
+    put(bare, "external_arrivals", tree(arrivals()), "2026-02-01")
+    put(bare, "external_arrivals", b"later: " + tree(arrivals()), "2026-03-01")
+    assert [one.landed for one in land_all(bare, source, "external_arrivals")] == [1, 1]
+    assert read(bare, "select slice from meta.release where row_digest = ''") == [("unreadable",)]
+
+    for module in (landing, reparse_module):
+        monkeypatch.setattr(module, "parser_fingerprint", lambda code: "000000000000")
+    with connect(bare, "koshi_loader") as link:
+        anew = reparse_module.reparse(link, Journal(bare.journal), archive_of(bare), source, "external_arrivals")
+    assert anew and (anew.landed, anew.unchanged) == (0, 2), "what still cannot be read is said once"
+
+    mended = bns_parse.PARSERS["taldau_tree"]
+    monkeypatch.setitem(
+        bns_parse.PARSERS,
+        "taldau_tree",
+        lambda dataset, answers: mended(dataset, [dataclasses.replace(one, body=one.body.removeprefix(b"later: ")) for one in answers]),
+    )
+    for module in (landing, reparse_module):
+        monkeypatch.setattr(module, "parser_fingerprint", lambda code: "0123456789ab")
+    with connect(bare, "koshi_loader") as link:
+        anew = reparse_module.reparse(link, Journal(bare.journal), archive_of(bare), source, "external_arrivals")
+    assert anew and (anew.landed, anew.unchanged) == (0, 2), "the same rows under another time are no release"
