@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-import importlib
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
 from psycopg import sql
 
-from expectations.check import Check, Suite
+from expectations.check import Check
+from expectations.places import suite_of
 from expectations.validation import Finding, GateError, Offender, validate
 from extractors.source import Dataset, load_source
 from warehouse import ledger
@@ -69,7 +69,7 @@ def judge(profile: Profile, source: str, dataset_name: str) -> list[Verdict]:
         readable = [key for key in verdicts if key not in issues]
         if readable:
             _refresh_statistics(profile, dataset)
-            suite: Suite = importlib.import_module(f"expectations.suites.{source}").gate1(dataset_name, schema)
+            suite = suite_of(source, dataset_name, schema)
             view, keys = f"{schema}.{suite.view}", ", ".join(map(str, readable))
             query, below = f"select * from {view} where release_key in ({keys})", _below(profile, view, readable)
             found = validate(profile, query, suite.checks, keep_as=f"{source}.{dataset_name}", below=below)

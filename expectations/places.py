@@ -17,7 +17,7 @@ from warehouse.wording import counted
 # what a source's module must have to be one
 MODULES = {
     "client": "fetch(source, dataset, transport) -> list[Snapshot], which asks the agency",
-    "parse": "parse(dataset, bodies) -> Parsed, which reads its answers",
+    "parse": "parse(dataset, answers) -> Parsed, which reads them",
 }
 
 
