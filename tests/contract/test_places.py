@@ -44,7 +44,7 @@ def test_every_declared_dataset_is_known_everywhere(profile: Profile) -> None:
     ("file", "write"),
     [
         ("extractors/bns/client.py", "fetch(source, dataset, transport)"),
-        ("extractors/bns/parse.py", "parse(dataset, bodies)"),
+        ("extractors/bns/parse.py", "parse(dataset, answers)"),
         ("expectations/suites/bns.py", "gate1('population', schema) -> Suite"),
         (f"dbt/staging/bns/{VIEW}.sql", "the typed view of the raw table"),
     ],
