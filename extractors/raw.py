@@ -16,7 +16,6 @@ from warehouse.connection import Connection
 from warehouse.keys import hex_key
 from warehouse.steps import step
 
-
 NOT_TAKEN = re.compile("[\0\ud800-\udfff]")
 
 
