@@ -28,7 +28,7 @@ from extractors.rows import LONGEST_TEXT, ContractError, refused
 # What the format itself allows: the last row, the last column, the longest text of a cell
 LAST_ROW, LAST_COLUMN, LONGEST_STRING = 1_048_576, 16_384, 32_767
 # What is taken. The largest workbook that is known, of all pairs of countries, unpacks to about 100 MB with 1.3 million cells
-PARTS, UNPACKED_BYTES, CELLS, FILLED_CELLS = 1_000, 400_000_000, 10_000_000, 5_000_000
+PARTS, UNPACKED_BYTES, CELLS = 1_000, 400_000_000, 3_000_000
 STRINGS, STRING_CHARACTERS = 1_000_000, 20_000_000
 NESTING, NAMES, ELEMENTS, TOKEN_BYTES = 64, 10_000, 1_000_000, 1 << 20
 BLOCK_BYTES = 1 << 16
@@ -60,7 +60,7 @@ class Line(NamedTuple):
 class Workbook:
     """The sheets of a workbook by name, in its order."""
 
-    def __init__(self, body: bytes, filled_cells: int = FILLED_CELLS) -> None:
+    def __init__(self, body: bytes, filled_cells: int = CELLS) -> None:
         """Reads the list of sheets. Raises `ContractError` for bytes that are no workbook, and for one that is larger than any known.
 
         `filled_cells` is how many of a sheet are taken.
@@ -233,7 +233,7 @@ def _no_doctype(said: str) -> Callable[..., None]:
     """Entities are declared there, which may unpack without an end; no workbook has one."""
 
     def refuse(*_: Any) -> None:
-        raise ContractError(said, "no document type, as in every workbook", "one")
+        raise ContractError(said, "no document type, as in every workbook", "a document type")
 
     return refuse
 
@@ -412,9 +412,11 @@ class _Sheet:
         else:
             letters = address.rstrip("0123456789")
             column = _columns().get(letters, 0) if address[len(letters) :] == self._digits else 0
-        if self._in_cell or not self._column < column <= LAST_COLUMN or self._count > CELLS:
-            expected = f"cells of line {self._number} in order up to {get_column_letter(LAST_COLUMN)}, at most {CELLS} in all"
-            raise self._error(expected, f"{address or column} after it")
+        if self._count > CELLS:
+            raise self._error(f"at most {CELLS} cells, empty ones included", "more")
+        if self._in_cell or not self._column < column <= LAST_COLUMN:
+            expected = f"the cells of line {self._number} in order up to {get_column_letter(LAST_COLUMN)}"
+            raise self._error(expected, f"{address or f'column {column}'} after it")
         self._in_cell, self._column = True, column
         self._kind, self._style = attributes.get("t", "n"), attributes.get("s", "")
         self._has_formula = self._has_value = False

@@ -11,7 +11,7 @@ from extractors.decode import decode_text, is_html
 from extractors.rows import ContractError
 
 # The longest table at hand has 3,000 lines
-RECORDS = 500_000
+RECORDS = 300_000
 
 
 def decode_table(body: bytes, delimiter: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
