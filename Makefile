@@ -15,7 +15,7 @@ export KOSHI_PROFILE := live
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test lint unit histories bench serve report init url psql record status rollback unpin decide stop clean replay lock
+.PHONY: help setup setup-dev run test lint unit histories fuzz bench serve report init url psql record status rollback unpin decide stop clean replay lock
 
 # what a person writes goes through the environment as it is: neither make nor a shell reads a quote, a dollar or a blank in it
 ASKED := SQL NUMBER RELEASE KIND PERSON REASON SOURCE DATASET FILE REQUEST CAPTURE RETRIEVED NOTE SEED N
@@ -62,6 +62,9 @@ report: setup ## write the reports anew and say where they lie
 
 histories: setup-dev ## whole random histories, each with real builds: make histories SEED=1 N=10
 	@$(PY) -m tests.histories
+
+fuzz: setup-dev ## so many changed answers of each dataset, other ones each time: make fuzz N=2000
+	@KOSHI_FUZZ=$${N:-500} $(PY) -m pytest -n 2 --timeout=0 tests/fuzz/test_parsers.py
 
 serve: setup ## show the reports and Airflow on loopback until Ctrl-C
 	@$(PY) pipeline.py serve

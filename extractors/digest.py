@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Protocol
 
 CURRENT = 2
@@ -92,7 +92,10 @@ def one_spelling(text: str | None, decimal_marks: str = ".") -> str | None:
     found = _FIGURE.fullmatch(text.strip()) if text else None
     if found is None or (found["part"] and found.string[found.start("part") - 1] not in decimal_marks):
         return text
-    number = Decimal(f"{re.sub(_GROUP, '', found['whole'])}.{found['part'] or 0}{found['power'] or ''}")
+    try:
+        number = Decimal(f"{re.sub(_GROUP, '', found['whole'])}.{found['part'] or 0}{found['power'] or ''}")
+    except InvalidOperation:  # a power that no computer writes out
+        return text
     if abs(number.adjusted()) > LONGEST:
         return text
     whole, _, part = f"{number:f}".partition(".") if number else ("0", "", "")

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from extractors import digest
 from extractors.archive import Archive, Snapshot
 from extractors.raw import copy, delete
-from extractors.rows import UNREADABLE, Answered, ContractError, Parsed
+from extractors.rows import UNREADABLE, Answered, ContractError, Parsed, parsing
 from extractors.source import Dataset, Source
 from warehouse import ledger
 from warehouse.connection import Connection
@@ -91,10 +91,11 @@ def as_declared(source: Source, dataset_name: str, declaration: dict[str, Any] |
 
 
 def parse(source: str, dataset: Dataset, archive: Archive, snapshots: Sequence[Snapshot]) -> Parsed:
-    """The rows of a delivery, by the source's own parser. Raises `ContractError`."""
+    """The rows of a delivery, by the source's own parser. Raises `ContractError`, also for whatever else the parser raises."""
     parser = importlib.import_module(f"extractors.{source}.parse")
     answers = [Answered(s.request.url, s.request.params, s.request.form, archive.body(s)) for s in snapshots]
-    parsed: Parsed = parser.parse(dataset, answers)
+    with parsing():
+        parsed: Parsed = parser.parse(dataset, answers)
     return parsed
 
 

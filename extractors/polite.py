@@ -14,10 +14,10 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from extractors.archive import Request
+from extractors.deadline import Deadline, WatchedAdapter
 from extractors.source import Source
 from extractors.turns import TurnError, turn
 
@@ -91,17 +91,18 @@ def _shown_value(name: str, request: Request) -> str:
     return "***" if SECRET.search(name) else ",".join(value for key, value in (*request.params, *request.form) if key == name)
 
 
-class _InTurn(HTTPAdapter):
+class _InTurn(WatchedAdapter):
     """Sends a question when the turn of its source has come; tries and redirects pass here as well."""
 
-    def __init__(self, source: Source) -> None:
-        super().__init__()
+    def __init__(self, source: Source, deadline: Deadline) -> None:
+        super().__init__(deadline)
         self._source = source
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
         """The answer as soon as it begins; the turn lasts until then."""
         with turn(self._source.code, self._source.http.min_interval_seconds):
-            return super().send(*args, **kwargs)
+            response: requests.Response = super().send(*args, **kwargs)
+            return response
 
 
 class PoliteSession(requests.Session):
@@ -113,9 +114,10 @@ class PoliteSession(requests.Session):
         self._hosts = {urlsplit(url).hostname for url in source.base_urls.values()} | set(source.http.redirect_hosts)
         self._asked = Request("GET", "")
         self.max_redirects = MAX_REDIRECTS
-        if self._policy.min_interval_seconds:
-            for scheme in ("https://", "http://"):
-                self.mount(scheme, _InTurn(source))
+        self._deadline = Deadline()
+        for scheme in ("https://", "http://"):
+            in_turn = self._policy.min_interval_seconds > 0
+            self.mount(scheme, _InTurn(source, self._deadline) if in_turn else WatchedAdapter(self._deadline))
         # otherwise requests would send what a ~/.netrc holds
         self.auth = _no_credentials
         self.headers.update({"User-Agent": "{agent}", **source.http.headers})
@@ -123,11 +125,16 @@ class PoliteSession(requests.Session):
             self.headers[name] = str(value).replace("{agent}", agent())
 
     def fetch(self, request: Request) -> Answer:
-        """The agency's answer. Raises `FetchError` at once or, where the cause may pass, after the declared number of tries."""
+        """The agency's answer.
+
+        Raises `FetchError` at once or, where the cause may pass, after the declared number of tries, and when the agency has taken
+        longer for all of them than is declared.
+        """
         retrying = Retrying(
             retry=retry_if_exception_type(PassingError), stop=stop_after_attempt(self._policy.tries), wait=self._wait, reraise=True
         )
-        return retrying(self._try, request)
+        with self._deadline.of_question(self._policy.deadline_seconds):
+            return retrying(self._try, request)
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """Where a redirect leads. Raises `FetchError` if that is neither the same place nor HTTPS at a declared host."""
@@ -164,6 +171,8 @@ class PoliteSession(requests.Session):
             raise self._error(error.found, error.advice) from error
         except (OSError, ValueError) as error:  # of these is every other error of requests
             raise self._error(_cause(error), "Compare base_urls, http.headers and the KOSHI_ variables with docs/live.md") from None
+        finally:
+            self._deadline.pause()
 
     def _read(self, response: requests.Response) -> bytes:
         limit, body = self._policy.max_bytes, bytearray()
@@ -175,6 +184,8 @@ class PoliteSession(requests.Session):
             is_larger = len(body) > limit
         if is_larger:
             raise self._error(f"the answer is larger than {limit} bytes", f"If it has to be, {self._declared('http.max_bytes')}", 200)
+        if self._deadline.passed:  # a connection that we end looks like a body of unknown length at its end
+            raise self._error(f"the answer had {len(body)} bytes, and no end", "", 200)
         return bytes(body)
 
     def _refused(self, response: requests.Response) -> FetchError:
@@ -209,6 +220,9 @@ class PoliteSession(requests.Session):
         return f"declare {field} in extractors/{self._source.code}/source.yml"
 
     def _error(self, found: str, advice: str, status: int | None = None, kind: type[FetchError] = FetchError) -> FetchError:
+        if self._deadline.passed:
+            found = f"no whole answer within {self._policy.deadline_seconds:g} s; at last {found}"
+            advice, kind = f"Run again later; if the agency has to take longer, {self._declared('http.deadline_seconds')}", FetchError
         return kind(self._source, self._dataset, self._asked, found, advice, status)
 
     def _wait(self, state: RetryCallState) -> float:

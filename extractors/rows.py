@@ -5,25 +5,61 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from extractors.digest import one_spelling
+from warehouse.keys import SEPARATOR
 
 # its address in the answer, then the values of the raw table's columns; empty text and null both land as NULL
 Row = tuple[str | None, ...]
-BLOCK = 20_000
+BLOCK = 5_000
+# The longest text of a cell or a field that is taken, in characters: agencies' longest are some hundreds, and a text that is repeated
+# in every row takes its length times the rows
+LONGEST_TEXT = 4_096
+LONGEST_SAID = 400
+LONGEST_NAME = 100
 WHOLE = "whole"
 UNREADABLE = "unreadable"
 
 
 class ContractError(ValueError):
-    """An answer that is not what its source's parser knows. `position` is a JSON pointer, cell, line or byte."""
+    """An answer that is not what its source's parser knows. `position` is a JSON pointer, cell, line or byte.
+
+    What is said can be printed, encoded and kept by the database, whatever the answer holds: other characters are written as escapes,
+    and long texts are cut.
+    """
 
     def __init__(self, position: str, expected: str, found: str) -> None:
-        self.position, self.expected, self.found = position, expected, found
-        super().__init__(f"at {position}: expected {expected}, found {found}")
+        self.position, self.expected, self.found = map(sayable, (position, expected, found))
+        super().__init__(f"at {self.position}: expected {self.expected}, found {self.found}")
+
+
+def sayable(text: str) -> str:
+    """The text as it can be said in a message: cut if it is long, other characters than printable ones as escapes."""
+    text = text if len(text) <= LONGEST_SAID else f"{text[:LONGEST_SAID]}…"
+    return text if text.isprintable() else "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+@contextmanager
+def refused(position: str, expected: str) -> Iterator[None]:
+    """Whatever goes wrong inside is said of the answer that is read there: it becomes a `ContractError` with the exception's type.
+
+    Only a want of memory is said of the machine, which may have more of it another day.
+    """
+    try:
+        yield
+    except (ContractError, MemoryError):
+        raise
+    except Exception as error:
+        raise ContractError(position, expected, f"{type(error).__name__}: {error}") from error
+
+
+def parsing() -> AbstractContextManager[None]:
+    """A parser says of every answer what is wrong with it; anything else that it raises is a fault of its own, and is said to be."""
+    return refused("the answer", "rows, or the place that is not as known; this is a fault of the parser, which has to be taught to say it")
 
 
 @dataclass(frozen=True)
@@ -90,7 +126,11 @@ class Parsed:
     places: tuple[str, ...] = ()
 
     def blocks(self, name: str) -> Iterator[Block]:
-        """The rows of a slice, many at once."""
+        """The rows of a slice, many at once. Raises `ContractError` for what cannot be read, and for whatever else reading raises."""
+        with parsing():
+            yield from self._blocks(name)
+
+    def _blocks(self, name: str) -> Iterator[Block]:
         rows = self.slices[name]
         if isinstance(rows, InBlocks):
             yield from rows.blocks()
@@ -105,9 +145,15 @@ class Parsed:
 
 
 def by_slice(rows: Iterable[tuple[str, Row]]) -> dict[str, Iterable[Row]]:
-    """The rows under the names of their slices, in the order of the answer."""
+    """The rows under the names of their slices, in the order of the answer.
+
+    Raises `ContractError` with the row's address for a name that no key, page or message can carry.
+    """
     slices: dict[str, list[Row]] = {}
     for name, row in rows:
+        if name not in slices and not (name.isprintable() and len(name) <= LONGEST_NAME and SEPARATOR not in name):
+            expected = f"the name of a slice: at most {LONGEST_NAME} printable characters, none of them {SEPARATOR!r}"
+            raise ContractError(str(row[0]), expected, repr(name))
         slices.setdefault(name, []).append(row)
     return dict(slices)
 
@@ -131,7 +177,8 @@ def one_slice_an_answer(
             raise ContractError(f"the answer {number + 1}", "one answer a slice", f"a second answer of {name}")
         parsed.answers[name] = (number,)
         try:
-            parsed.slices[name] = list(rows_of(name, answer.body))
+            with parsing():
+                parsed.slices[name] = list(rows_of(name, answer.body))
         except ContractError as error:
             parsed.unreadable[name] = error
     return parsed

@@ -42,6 +42,9 @@ class HttpPolicy(Declared):
     min_interval_seconds: float = Field(default=2.0, ge=0)
     connect_timeout_seconds: float = Field(default=10, gt=0)
     read_timeout_seconds: float = Field(default=60, gt=0)
+    deadline_seconds: float = Field(
+        default=600, gt=0, description="for a question in all its tries, from asking to the last byte; waits and turns are not counted"
+    )
     tries: int = Field(default=3, ge=1)
     max_bytes: int = Field(default=50_000_000, gt=0)
     backoff_seconds: float = Field(default=1.0, ge=0, description="before the second try; doubled before each further one")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from extractors.archive import Request
@@ -16,13 +16,18 @@ from extractors.archive import Request
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer. `delay` seconds pass before it; `announced` is a Content-Length that is not true, -1 for none."""
+    """One answer. `delay` seconds pass before it; `announced` is a Content-Length that is not true, -1 for none.
+
+    With `drip` seconds between two bytes of what is named by `dripping` it takes its time.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0
     announced: int | None = None
+    drip: float = 0.0
+    dripping: Literal["headers", "body"] = "body"
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,9 @@ class _Handler(BaseHTTPRequestHandler):
         reply = self.server.script.pop(0) if self.server.script else self._known(request)
         if self.server.stopping.wait(reply.delay):
             return
+        if reply.drip and reply.dripping == "headers":
+            self._drip(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 10_000, reply.drip)
+            return
         self.send_response(reply.status)
         announced = len(reply.body) if reply.announced is None else reply.announced
         if announced >= 0:
@@ -97,7 +105,17 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in reply.headers.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(reply.body)
+        if reply.drip:
+            self._drip(reply.body, reply.drip)
+        else:
+            self.wfile.write(reply.body)
+
+    def _drip(self, what: bytes, seconds: float) -> None:
+        for byte in what:
+            self.wfile.write(bytes([byte]))
+            self.wfile.flush()
+            if self.server.stopping.wait(seconds):
+                return
 
     def _known(self, request: Request) -> Reply:
         body = self.server.answers.get(request.fingerprint)

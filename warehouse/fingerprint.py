@@ -13,6 +13,8 @@ from warehouse.profile import ROOT
 CODE = ("dbt", "extractors", "expectations")
 # … and what core facts depend on.
 CORE = ("dbt/dbt_project.yml", "dbt/macros", "dbt/seeds", "dbt/staging", "dbt/core")
+# What the parsers of all sources read by.
+READING = ("extractors/rows.py", "extractors/decode.py", "extractors/workbook.py")
 SUFFIXES = {".py", ".sql", ".yml", ".csv"}
 # made by dbt, or data rather than code
 LEFT_OUT = {"target", "logs", "bundled", "__pycache__"}
@@ -35,7 +37,7 @@ def parser_fingerprint(source: str) -> str:
     """12 hexadecimal digits over the code that reads the bytes of a source."""
     folder = ROOT / "extractors" / source
     own = [str(file.relative_to(ROOT)) for file in sorted(folder.glob("*.py")) if file.name != "client.py"]
-    return _fingerprint(ROOT, [*own, "extractors/rows.py"])
+    return _fingerprint(ROOT, [*own, *READING])
 
 
 @cache

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from extractors.bns.decode import decode_json, text_or_none
+from extractors.bns.decode import text_or_none
 from extractors.bns.scope import in_scope
 from extractors.bns.table import ELEMENT
+from extractors.decode import decode_json
 from extractors.rows import WHOLE, Answered, ContractError, Parsed, Row
 from extractors.source import Dataset
 
@@ -27,6 +28,10 @@ def parse_tree(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
     rows: list[Row] = []
     for number, raw_node in enumerate(nodes):
         node = {key.strip(): value for key, value in raw_node.items()}
+        if len(node) < len(raw_node):
+            twice = next(key for key in raw_node if key != key.strip() and key.strip() in raw_node)
+            values = f"{raw_node[twice.strip()]!r} and, under {twice!r}, {raw_node[twice]!r}"
+            raise ContractError(f"/{number}/{twice.strip()}", "each key once in a node", values)
         if missing := {"id", "text", "measureName"} - node.keys():
             raise ContractError(f"/{number}", "a node with id, text and measureName", f"no {', '.join(sorted(missing))}")
         about = (*same, text_or_none(node.pop("id")), text_or_none(node.pop("text")), text_or_none(node.pop("measureName")))

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
 from collections.abc import Iterator, Sequence
-from xml.etree.ElementTree import ParseError
 
-from openpyxl import load_workbook
-from openpyxl.cell.cell import Cell, MergedCell
-from openpyxl.utils.exceptions import InvalidFileException
-from openpyxl.worksheet.worksheet import Worksheet
+from openpyxl.utils import get_column_letter
 
 from extractors.bns.table import ELEMENT, TABLE
 from extractors.rows import Answered, ContractError, Parsed, Row, by_slice
 from extractors.source import Dataset
+from extractors.workbook import Line, Value, Workbook
 
 # Sections of the sheets by sex; the first, untitled or titled otherwise, is the total
 LOCALITIES = ("Городское население", "Сельское население")
 YEAR = re.compile(r"(19|20)\d\d")
+# The workbook has 1,700 in a sheet
+FILLED_CELLS = 200_000
+LAST_YEAR_ROW = 20
 
 
 def parse_workbook(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
@@ -27,76 +25,61 @@ def parse_workbook(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
 
     Raises `ContractError` with sheet and cell.
     """
-    body, element = answers[0].body, answers[0].named(ELEMENT)
-    if not body:
-        raise ContractError("byte 0", "an XLSX workbook", "0 bytes")
-    try:
-        book = load_workbook(io.BytesIO(body), data_only=True)
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ParseError, ValueError, OSError) as error:
-        raise ContractError("byte 0", "an XLSX workbook", f"{type(error).__name__}: {error}") from error
+    book, element = Workbook(answers[0].body, FILLED_CELLS), answers[0].named(ELEMENT)
     sheets: dict[str, str] = dataset.request["sheets"]
-    if unknown := [name for name in book.sheetnames if name not in sheets]:
+    if unknown := [name for name in book.sheets if name not in sheets]:
         raise ContractError(f"sheet {unknown[0]!r}", f"one of {', '.join(sheets)}", "an unknown sheet")
-    modified = book.properties.modified if b"dcterms:modified" in _core_properties(body) else None
-    slices = by_slice(row for sheet in book.worksheets for row in _sheet(element, sheet, sheets[sheet.title]))
+    slices = by_slice(row for name in book.sheets for row in _sheet(element, book, name, sheets[name]))
     if not slices:
-        raise ContractError(f"sheet {book.sheetnames[0]!r}", "figures", "none")
-    return Parsed(TABLE, slices, edition=modified.date().isoformat() if modified else "")
+        raise ContractError(f"sheet {book.sheets[0]!r}" if book.sheets else "the workbook", "figures", "none")
+    return Parsed(TABLE, slices, edition=book.modified)
 
 
-def _core_properties(body: bytes) -> bytes:
-    # openpyxl invents a date of modification where the workbook states none
-    with zipfile.ZipFile(io.BytesIO(body)) as archive:
-        return archive.read("docProps/core.xml") if "docProps/core.xml" in archive.namelist() else b""
-
-
-def _sheet(element: str, sheet: Worksheet, sex: str) -> Iterator[tuple[str, Row]]:
-    years = _year_row(sheet)
+def _sheet(element: str, book: Workbook, title: str, sex: str) -> Iterator[tuple[str, Row]]:
+    year_row, years = _year_row(book, title)
     unit, section, locality = None, None, None
-    for cells in sheet.iter_rows():
-        label = _label(cells[0])
-        if cells[0].row < years[0].row:
+    for line in book.lines(title):
+        label = str(line.cells[1]) if 1 in line.cells else None
+        if line.number < year_row:
             # the last line above the years prints the unit, in any column
-            unit = next((str(cell.value) for cell in reversed(cells) if cell.value is not None), unit)
+            unit = str(list(line.cells.values())[-1])
             continue
-        if cells[0].row == years[0].row or _is_note(label):
+        if line.number == year_row or _is_note(label):
             continue
-        figures = [(year, cell) for year, cell in _by_year(years, cells) if cell.value is not None]
+        figures = list(_by_year(title, years, line))
         if label and not figures:  # a title of a section
             section, locality = label, label.strip() if label.strip() in LOCALITIES else None
         table = "region" if sex == "_T" else "region_sex_locality" if locality else "region_sex"
-        for year, cell in figures:
-            about = (element, None, unit, sheet.title, section, label, locality, None, None, None)
-            yield f"{table}/{year}-01-01", (f"{sheet.title}!{cell.coordinate}", *about, year, _figure(cell))
+        for year, cell, value in figures:
+            about = (element, None, unit, title, section, label, locality, None, None, None)
+            yield f"{table}/{year}-01-01", (f"{title}!{cell}", *about, year, _figure(value))
 
 
-def _year_row(sheet: Worksheet) -> list[Cell | MergedCell]:
-    """The cells of the row that holds the years, from column B on."""
-    for cells in sheet.iter_rows(max_row=20):
-        years = [cell for cell in cells[1:] if YEAR.fullmatch(str(cell.value))]
-        if years and cells[0].value is None:
-            return years
-    raise ContractError(f"{sheet.title}!A1:Z20", "a row of years from column B on", "none")
+def _year_row(book: Workbook, title: str) -> tuple[int, dict[int, str]]:
+    """The number of the row that holds the years, and the years by column, from B on."""
+    for line in book.lines(title):
+        if line.number > LAST_YEAR_ROW:
+            break
+        years = {column: str(value) for column, value in line.cells.items() if column > 1 and YEAR.fullmatch(str(value))}
+        if years and 1 not in line.cells:
+            return line.number, years
+    raise ContractError(f"{title}!A1:Z{LAST_YEAR_ROW}", "a row of years from column B on", "none")
 
 
-def _by_year(years: list[Cell | MergedCell], cells: tuple[Cell | MergedCell, ...]) -> Iterator[tuple[str, Cell | MergedCell]]:
-    columns = {year.column: str(year.value) for year in years}
-    for cell in cells[1:]:
-        if cell.column in columns:
-            yield columns[cell.column], cell
-        elif cell.value is not None:
-            raise ContractError(f"{cell.parent.title}!{cell.coordinate}", "no figure outside the columns of the years", repr(cell.value))
-
-
-def _label(cell: Cell | MergedCell) -> str | None:
-    return None if cell.value is None else str(cell.value)
+def _by_year(title: str, years: dict[int, str], line: Line) -> Iterator[tuple[str, str, Value]]:
+    """Year, address and value of each figure of a line."""
+    for column, value in line.cells.items():
+        cell = f"{get_column_letter(column)}{line.number}"
+        if column in years:
+            yield years[column], cell, value
+        elif column > 1:
+            raise ContractError(f"{title}!{cell}", "no figure outside the columns of the years", repr(value))
 
 
 def _is_note(label: str | None) -> bool:
     return label is not None and re.match(r"\d+\)", label) is not None
 
 
-def _figure(cell: Cell | MergedCell) -> str:
+def _figure(value: Value) -> str:
     """The figure as text; a whole number that the workbook keeps as a float is written without its `.0`."""
-    value = cell.value
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from extractors.decode import decode_json
 from extractors.rows import Answered, ContractError, Parsed, Row, one_slice_an_answer
 from extractors.source import Dataset
 
@@ -51,7 +52,7 @@ def parse(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
 
 def _incidents(year: str, body: bytes) -> Iterator[Row]:
     # a year without incidents is answered by an empty list, or by nothing at all
-    incidents = _decode(year, body) if body else []
+    incidents = decode_json(body, f"{year}, ", f"{year}#") if body else []
     if not isinstance(incidents, list):
         raise ContractError(f"{year}#/", "a list of incidents", type(incidents).__name__)
     for number, incident in enumerate(incidents):
@@ -64,18 +65,6 @@ def _incidents(year: str, body: bytes) -> Iterator[Row]:
         # what the agency adds is kept and shown, so that gate 1 can warn of it
         other = json.dumps(incident, ensure_ascii=False, sort_keys=True) if incident else None
         yield (address, *known, other)
-
-
-def _decode(year: str, body: bytes) -> Any:
-    try:
-        # numbers stay as sourced: the agency writes text, and a number would be spelt anew
-        return json.loads(body.decode("utf-8-sig"), parse_int=str, parse_float=str)
-    except UnicodeDecodeError as error:
-        raise ContractError(f"{year}, byte {error.start}", "UTF-8 text", f"byte {body[error.start]:#04x}") from error
-    except json.JSONDecodeError as error:
-        head = body[:40].decode("utf-8", "replace")
-        found = "an HTML page" if head.lstrip("\ufeff \r\n").startswith("<") else f"{error.msg} (the answer begins {head!r})"
-        raise ContractError(f"{year}, line {error.lineno} column {error.colno}", "a JSON document", found) from error
 
 
 def _text(address: str, value: Any) -> str | None:

@@ -16,6 +16,7 @@ from operator import itemgetter
 from types import NoneType
 from typing import Any, NamedTuple
 
+from extractors.decode import is_html, read_json
 from extractors.digest import one_spelling
 from extractors.rows import WHOLE, Answered, Block, ContractError, Parsed, Row, csv_lines
 from extractors.source import Dataset
@@ -48,8 +49,6 @@ ZERO_FIRST, ZERO_LAST = re.compile(r"\n-?0\d"), re.compile(r"\.\d*0\n")
 CUTS = 64
 
 _fields = itemgetter(*FIELDS)
-# figures keep the agency's digits: 99.35000000000001 is not ours to round
-_decoder = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
 
 
 def parse(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
@@ -203,23 +202,25 @@ def _blocks(answer: _Answer) -> Iterator[_Block]:
     If none of some tens will do, the rest is one block, which is either right or damaged.
     """
     start, end = answer.start, answer.end
+    first = 0
     while start < end:
         for cut in islice(BETWEEN_RECORDS.finditer(answer.body, start + BLOCK_BYTES, end), CUTS):
             try:
-                block = _decode(answer.body[start : cut.start() + 1])
-            except ValueError:
+                block = _decode(answer.body[start : cut.start() + 1], answer.prefix, first)
+            except (UnicodeDecodeError, json.JSONDecodeError):
                 continue
             yield block
             start = cut.end() - 1
+            first += len(block.records or block.lines)
             break
         else:
-            yield _last_block(answer, start)
+            yield _last_block(answer, start, first)
             return
 
 
-def _last_block(answer: _Answer, start: int) -> _Block:
+def _last_block(answer: _Answer, start: int, first: int) -> _Block:
     try:
-        return _decode(answer.body[start : answer.end])
+        return _decode(answer.body[start : answer.end], answer.prefix, first)
     except UnicodeDecodeError as error:
         raise _not_utf8(error, start, answer.prefix) from error
     except json.JSONDecodeError as error:
@@ -227,12 +228,12 @@ def _last_block(answer: _Answer, start: int) -> _Block:
         raise ContractError(_byte(byte, answer.prefix), "a JSON list of records", error.msg) from error
 
 
-def _decode(text: bytes) -> _Block:
+def _decode(text: bytes, prefix: str, first: int) -> _Block:
     decoded = text.decode()
     parts = PLAIN_RECORD.split(decoded)
     between, *fields = (parts[number :: 1 + len(FIELDS)] for number in range(1 + len(FIELDS)))
     if any(between):
-        return _Block(_decoder.decode(f"[{decoded}]"), [], set(), set())
+        return _Block(read_json(f"[{decoded}]", f"{prefix}/records", first), [], set(), set())
     # no field holds a comma or a quote of its own, so that the quotes can go and a bare null is nobody's text
     lines = "\n".join(map(",".join, zip(*fields, strict=True))).replace(",null", ",").replace('"', "").split("\n")
     indicators, units = ({name.strip('"') for name in set(column)} for column in fields[:2])
@@ -255,12 +256,11 @@ def _json(text: bytes, left_out: int, prefix: str) -> Any:
     if not text:
         raise ContractError(_byte(0, prefix), "a JSON document", "0 bytes")
     try:
-        return json.loads(text.decode("utf-8-sig"))
+        return read_json(text.decode("utf-8-sig"), prefix)
     except UnicodeDecodeError as error:
         raise _not_utf8(error, left_out, prefix) from error
     except json.JSONDecodeError as error:
-        head = text[:40].decode("utf-8", "replace")
-        found = "an HTML page" if head.lstrip("\ufeff \r\n").startswith("<") else f"{error.msg} (the answer begins {head!r})"
+        found = "an HTML page" if is_html(error.doc) else f"{error.msg} (the answer begins {error.doc[:40]!r})"
         raise ContractError(_byte(left_out + error.pos, prefix), "a JSON document", found) from error
 
 

@@ -6,21 +6,17 @@ leading blanks and areas that appear twice are landed as they are. A workbook is
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-from xml.etree.ElementTree import ParseError
 
-from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
-from openpyxl.utils.exceptions import InvalidFileException
 
 from extractors.rows import WHOLE, Answered, ContractError, Parsed, Row
 from extractors.source import Dataset
+from extractors.workbook import Line as SheetLine
+from extractors.workbook import Value, Workbook
 
 STOCK = (
     "sheet",
@@ -41,28 +37,24 @@ HEADER_ROW = 11
 TABLE = re.compile(r"Table \d+")
 EDITION = re.compile(r"POP/DB/MIG/Stock/Rev\.(\d{4})")
 PERIOD = re.compile(r"(19|20)\d\d(-(19|20)\d\d)?")
-UNREADABLE_ZIP = (zipfile.BadZipFile, InvalidFileException, KeyError, ParseError, ValueError, OSError, EOFError, zlib.error)
 
 Line = tuple[Any, ...]
 
 
 def parse(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
     """The rows of one edition. Raises `ContractError` with the cell that is not as known, now or while the rows are read."""
-    body, wanted = answers[0].body, dataset.request
-    sheets = _sheets(body)
+    book, wanted = Workbook(answers[0].body), dataset.request
     table: str = wanted["table"]
-    for name in sheets:
+    for name in book.sheets:
         if name not in wanted["notes"] and not TABLE.fullmatch(name):
             raise ContractError(f"sheet {name!r}", f"tables and {', '.join(wanted['notes'])}", "an unknown sheet")
-    if table not in sheets:
-        raise ContractError("the workbook", f"the sheet {table!r}", ", ".join(sheets))
-    preface = [line for _, line in zip(range(HEADER_ROW), _lines(body, table), strict=False)]
-    if len(preface) < HEADER_ROW:
-        raise ContractError(f"{table}!A{HEADER_ROW}", "the header of the table", f"{len(preface)} lines")
+    if table not in book.sheets:
+        raise ContractError("the workbook", f"the sheet {table!r}", ", ".join(book.sheets))
+    preface = _preface(book, table)
     _check_licence(wanted["licence"], table, preface)
-    rows = TableRows(body, table, _columns(dataset, table, preface))
-    others = [name for name in sheets if name != table and TABLE.fullmatch(name)]
-    out_of_scope = sum(_filled(body, name) for name in others)
+    rows = TableRows(book, table, _columns(dataset, table, preface))
+    others = [name for name in book.sheets if name != table and TABLE.fullmatch(name)]
+    out_of_scope = sum(_filled(book, name) for name in others)
     return Parsed(STOCK, {WHOLE: rows}, edition=_edition(table, preface), out_of_scope=out_of_scope, places=("line_number",))
 
 
@@ -79,31 +71,31 @@ class Columns:
 class TableRows:
     """The rows of one table, read from the workbook anew each time they are iterated."""
 
-    body: bytes
+    book: Workbook
     sheet: str
     columns: Columns
 
     def __iter__(self) -> Iterator[Row]:
         """One row for each cell of figures. Raises `ContractError` for a line that is not one of the table's."""
-        for number, line in enumerate(_lines(self.body, self.sheet), start=1):
-            if number > HEADER_ROW and any(cell is not None for cell in line):
-                yield from self._cells(number, line)
+        for line in self.book.lines(self.sheet):
+            if line.number > HEADER_ROW:
+                yield from self._cells(line)
 
-    def _cells(self, number: int, line: Line) -> Iterator[Row]:
-        texts = [_text(cell) for cell in line]
-        about = {name: _at(texts, position) for name, position in self.columns.about.items()}
+    def _cells(self, line: SheetLine) -> Iterator[Row]:
+        number, texts = line.number, {column - 1: _text(cell) for column, cell in line.cells.items()}
+        about = {name: texts.get(position) for name, position in self.columns.about.items()}
         for name in self.columns.required:
             if about[name] is None:
                 address = f"{self.sheet}!{get_column_letter(self.columns.about[name] + 1)}{number}"
                 raise ContractError(address, f"a {name.replace('_', ' ')}", "an empty cell")
         known = {*self.columns.about.values(), *(position for position, _, _ in self.columns.figures)}
-        for position, text in enumerate(texts):
+        for position, text in texts.items():
             if text is not None and position not in known:
                 raise ContractError(f"{self.sheet}!{get_column_letter(position + 1)}{number}", "no cell outside the header", repr(text))
         described = tuple(about.get(name) for name in ABOUT)
         for position, block, period in self.columns.figures:
             address = f"{self.sheet}!{get_column_letter(position + 1)}{number}"
-            yield (address, self.sheet, block, *described, period, _at(texts, position))
+            yield (address, self.sheet, block, *described, period, texts.get(position))
 
 
 def _columns(dataset: Dataset, table: str, preface: list[Line]) -> Columns:
@@ -161,37 +153,23 @@ def _check_licence(licence: str, table: str, preface: list[Line]) -> None:
                 raise ContractError(f"{table}!A{number}", f"the licence {licence}", repr(cell))
 
 
-def _sheets(body: bytes) -> list[str]:
-    if not body:
-        raise ContractError("byte 0", "an XLSX workbook", "0 bytes")
-    try:
-        book = load_workbook(io.BytesIO(body), read_only=True)
-    except UNREADABLE_ZIP as error:
-        raise ContractError("byte 0", "an XLSX workbook", f"{type(error).__name__}: {error}") from error
-    return list(book.sheetnames)
+def _preface(book: Workbook, table: str) -> list[Line]:
+    """The lines of a table down to its header, empty cells included."""
+    preface: list[Line] = [()] * HEADER_ROW
+    for line in book.lines(table):
+        if line.number > HEADER_ROW:
+            break
+        preface[line.number - 1] = tuple(line.cells.get(column) for column in range(1, max(line.cells) + 1))
+    if not preface[-1]:
+        raise ContractError(f"{table}!A{HEADER_ROW}", "the header of the table", "an empty line")
+    return preface
 
 
-def _lines(body: bytes, sheet: str) -> Iterator[Line]:
-    """The lines of a sheet from the first, empty ones included, read one after the other."""
-    try:
-        book = load_workbook(io.BytesIO(body), read_only=True, data_only=True)
-        found = book[sheet]
-        found.reset_dimensions()  # what a sheet says of its own size need not be true
-        yield from found.iter_rows(values_only=True)
-    except UNREADABLE_ZIP as error:
-        raise ContractError(f"sheet {sheet!r}", "a readable sheet", f"{type(error).__name__}: {error}") from error
+def _filled(book: Workbook, sheet: str) -> int:
+    return sum(1 for line in book.lines(sheet) if line.number > HEADER_ROW)
 
 
-def _filled(body: bytes, sheet: str) -> int:
-    lines = enumerate(_lines(body, sheet), start=1)
-    return sum(1 for number, line in lines if number > HEADER_ROW and any(cell is not None for cell in line))
-
-
-def _at(texts: Sequence[str | None], position: int) -> str | None:
-    return texts[position] if position < len(texts) else None
-
-
-def _text(cell: Any) -> str | None:
+def _text(cell: Value | None) -> str | None:
     """The cell as text; a whole number that the workbook keeps as a float is written without its `.0`."""
     if cell is None or cell == "":
         return None

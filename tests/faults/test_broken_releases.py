@@ -6,12 +6,15 @@ import json
 from collections.abc import Callable
 
 import pytest
+from openpyxl.cell.rich_text import CellRichText, TextBlock
+from openpyxl.cell.text import InlineFont
 
 from tests.small import REGIONS, arrivals, fill, population, put, run, tree
 from tests.state import read, state
 from warehouse.profile import Profile
 
 LATER = "2026-03-01"
+RAISED = InlineFont(vertAlign="superscript")
 
 
 def _without_2019() -> bytes:
@@ -35,6 +38,9 @@ BROKEN: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "a period of the other form": (lambda: tree(arrivals() | {}, y201712="5"), "the answer is readable", "/0/y201712"),
     "a page instead of data": (lambda: b"<!DOCTYPE html><html></html>", "the answer is readable", "line 1 column 1"),
     "a year taken away": (lambda: tree(arrivals(range(2018, 2021))), "no observation of the release below is missing", "2021"),
+    "a key twice": (lambda: tree(arrivals()).replace(b"{", b'{"y122018": "9", ', 1), "the answer is readable", "/0/y122018"),
+    "a NUL in a text": (lambda: tree(arrivals(), text="a\0b"), "the answer is readable", "/0/y122018"),
+    "a figure with a raised digit": (lambda: tree(arrivals() | {2020: "1020¹"}), "every value is readable", "/0/y122020"),
     "a negative number of persons": (lambda: tree(arrivals() | {2020: "-5"}), "no value below 0", "/0/y122020"),
 }
 
@@ -87,6 +93,17 @@ def test_above_the_cap_a_letter_in_one_region_rejects_its_date_and_no_other(sett
     assert [verdict.slice for verdict in intakes["population"].rejected] == ["region/2020-01-01"]
     assert "every value is readable" in intakes["population"].rejected[0].reasons[0]
     assert read(settled, "select count(*) from meta.release where dataset = 'population' and state = 'published'") == [(4,)]
+
+
+def test_formulas_without_results_and_raised_digits_are_named_by_their_cells(settled: Profile) -> None:
+    put(settled, "population", population(replace={(region, 2020): "=B3*1" for region in REGIONS}), LATER)
+    put(settled, "population", population(replace={(REGIONS[0], 2020): CellRichText("1002000", TextBlock(RAISED, "1"))}), "2026-03-02")
+    put(settled, "population", population(replace={(REGIONS[0], 2020): "#REF!"}), "2026-03-03")
+    intakes, _ = run(settled)
+    said = [(verdict.slice, verdict.reasons[0]) for verdict in intakes["population"].rejected]
+    assert [name for name, _ in said] == ["unreadable", "region/2020-01-01", "region/2020-01-01"]
+    for (_, reason), found in zip(said, ("a formula without one", "'1002000¹'", "'#REF!'"), strict=True):
+        assert "Все население!D3" in reason and found in reason, reason
 
 
 def test_below_the_cap_the_row_is_set_aside_with_a_pointer_to_it(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
