@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import psycopg
 from psycopg import sql
@@ -14,51 +15,129 @@ from psycopg.conninfo import conninfo_to_dict
 
 from warehouse import server
 from warehouse.profile import Profile
+from warehouse.server_home import ServerError
+from warehouse.steps import tell
+from warehouse.wording import one_line
 
 Role = Literal["koshi_owner", "koshi_loader", "koshi_transformer"]
 Connection = psycopg.Connection[tuple[Any, ...]]
 READER = "bi_reader"
+NAME = "koshi"
 LIBPQ = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
+# What one statement of ours may take, dbt's and the gates' as well: tens of times what the longest takes
+STATEMENT_SECONDS = 600
+EXAMPLE = "postgresql://user@host:5432/database"
+
+
+class NoSessionError(ServerError):
+    """No session with the database can be had; the message says why and what to do."""
+
+
+class LostError(RuntimeError):
+    """The server ended a session or a statement of ours; what was not committed is undone, and running again is safe."""
 
 
 def parameters(profile: Profile) -> dict[str, str]:
-    """The libpq parameters (host, port, user, password, dbname) of the profile's database; starts the embedded server."""
+    """The libpq parameters of a session of ours with the profile's database; starts the embedded server.
+
+    Raises `ValueError` for a `DATABASE_URL` that libpq does not understand or that names no database.
+    """
     if url := os.environ.get("DATABASE_URL"):
-        return {key: str(value) for key, value in conninfo_to_dict(url).items() if value is not None}
+        try:
+            found = {key: str(value) for key, value in conninfo_to_dict(url).items() if value is not None}
+        except psycopg.ProgrammingError:  # its message repeats parts of the URL, and so may a password
+            raise ValueError(
+                f"DATABASE_URL is not an address of a database: expected {EXAMPLE}, or nothing for the embedded server"
+            ) from None
+        if not found.get("dbname"):
+            raise ValueError(f"DATABASE_URL names no database: expected {EXAMPLE}")
+    else:
+        found = _embedded(profile.database)
+    limit = f"-c statement_timeout={STATEMENT_SECONDS}s"
+    return {"application_name": NAME, "connect_timeout": "10"} | found | {"options": f"{limit} {found.get('options', '')}".strip()}
+
+
+def _embedded(database: str) -> dict[str, str]:
     mine = server.start()
-    return {
-        "host": "127.0.0.1",
-        "port": str(mine.port),
-        "user": server.ADMIN,
-        "password": mine.admin_password,
-        "dbname": profile.database,
-    }
+    return {"host": "127.0.0.1", "port": str(mine.port), "user": server.ADMIN, "password": mine.admin_password, "dbname": database}
 
 
 def sqlalchemy_url(profile: Profile) -> str:
     """The database as SQLAlchemy names it, with the psycopg 3 driver; holds the password, so it is never printed."""
     p = parameters(profile)
     secret = f":{quote(p['password'], safe='')}" if "password" in p else ""
-    return f"postgresql+psycopg://{quote(p.get('user', ''), safe='')}{secret}@{p.get('host', '')}:{p.get('port', '5432')}/{p['dbname']}"
+    more = urlencode({key: value for key, value in p.items() if key not in LIBPQ}, quote_via=quote)
+    address = f"{p.get('host', '')}:{p.get('port', '5432')}/{p['dbname']}?{more}"
+    return f"postgresql+psycopg://{quote(p.get('user', ''), safe='')}{secret}@{address}"
+
+
+def session(profile: Profile, *, autocommit: bool = False, application_name: str = NAME) -> Connection:
+    """A new session with the profile's database. A server that lives and takes none now is waited for, and told to be.
+
+    Raises `NoSessionError` with what the server said, after `server.PATIENCE` seconds or where waiting does not help.
+    """
+    return _open(lambda: parameters(profile) | {"application_name": application_name}, autocommit=autocommit)
+
+
+def _open(ask: Callable[[], dict[str, str]], *, autocommit: bool) -> Connection:
+    deadline, said = time.monotonic() + server.PATIENCE, ""
+    while True:
+        try:
+            return psycopg.connect(**ask(), autocommit=autocommit)  # type: ignore[arg-type]
+        except psycopg.OperationalError as error:
+            reason = one_line(str(error))
+            if not _passes(error) or time.monotonic() > deadline:
+                raise NoSessionError(f"no session with the database: {reason}. {_advice()}") from None
+        if reason != said:
+            tell(f"waiting for the server: {reason}")
+            said = reason
+        time.sleep(0.5)
+
+
+def _passes(error: psycopg.OperationalError) -> bool:
+    """Whether waiting helps: one of ours that is down has been started again by the next try."""
+    return server.not_now(error) or ("refused" in str(error) and not os.environ.get("DATABASE_URL"))
+
+
+def _advice() -> str:
+    if os.environ.get("DATABASE_URL"):
+        return "Start that server, or mend host, port, user, password or database in DATABASE_URL, then run again"
+    return "Run again; `make status` says what runs"
 
 
 @contextmanager
-def connect(profile: Profile, role: Role | None = None, *, autocommit: bool = False) -> Iterator[Connection]:
-    """A connection to the profile's database acting as `role`; commits on a clean exit, rolls back on an exception."""
-    with psycopg.connect(**parameters(profile), autocommit=autocommit, application_name="koshi") as connection:  # type: ignore[arg-type]
-        if role:
-            connection.execute(sql.SQL("set role {}").format(sql.Identifier(role)))
-            if not autocommit:
-                connection.commit()
-        yield connection
+def connect(profile: Profile, role: Role | None = None, *, autocommit: bool = False, application_name: str = NAME) -> Iterator[Connection]:
+    """A connection to the profile's database acting as `role`; commits on a clean exit, rolls back on an exception.
+
+    Raises `NoSessionError` if none can be had, and `LostError` where the server ends it, or a statement that takes too long.
+    """
+    connection = session(profile, autocommit=autocommit, application_name=application_name)
+    try:
+        with connection:
+            if role:
+                connection.execute(sql.SQL("set role {}").format(sql.Identifier(role)))
+                if not autocommit:
+                    connection.commit()
+            yield connection
+    except psycopg.errors.QueryCanceled as error:
+        raise LostError(
+            f"a statement was ended by the server ({one_line(str(error))}; {STATEMENT_SECONDS} s are allowed): nothing of it stays, run again"
+        ) from error
+    except psycopg.OperationalError as error:
+        if error.sqlstate and not error.sqlstate.startswith("57P"):  # without a state it is the session that broke
+            raise
+        raise LostError(f"the server ended a session ({one_line(str(error))}): what was not committed is undone, run again") from error
 
 
 def ensure_database(profile: Profile) -> None:
-    """Creates the profile's database on the embedded server; one named by `DATABASE_URL` must exist."""
+    """Creates the profile's database on the embedded server, whose other databases are closed to readers; one named by `DATABASE_URL` must exist."""
     if os.environ.get("DATABASE_URL"):
         return
-    mine = server.start()
-    with psycopg.connect(mine.dsn(), autocommit=True) as connection:
+    with _open(lambda: _embedded("postgres"), autocommit=True) as connection:
+        for (name,) in connection.execute(
+            "select datname from pg_database where datname in ('postgres', 'template1') and has_database_privilege('public', oid, 'connect')"
+        ).fetchall():
+            connection.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(name)))
         found = connection.execute("select 1 from pg_database where datname = %s", [profile.database]).fetchone()
         if not found:
             connection.execute(sql.SQL("create database {} template template0").format(sql.Identifier(profile.database)))
@@ -73,7 +152,7 @@ def alone_on_the_server() -> Iterator[None]:
     if os.environ.get("DATABASE_URL"):
         yield
         return
-    with psycopg.connect(server.start().dsn(), autocommit=True) as connection:
+    with _open(lambda: _embedded("postgres"), autocommit=True) as connection:
         connection.execute("select pg_advisory_lock(hashtext('koshi server'))")
         yield
 
@@ -82,10 +161,9 @@ def drop_database(profile: Profile) -> bool:
     """Drops the profile's database on the embedded server; False if there was none. Never one named by `DATABASE_URL`."""
     if os.environ.get("DATABASE_URL"):
         raise RuntimeError("DATABASE_URL is set: Koshi never drops a database that it did not create; drop it yourself")
-    mine = server.running()
-    if mine is None:
+    if server.running() is None:
         return False
-    with psycopg.connect(mine.dsn(), autocommit=True) as connection:
+    with _open(lambda: _embedded("postgres"), autocommit=True) as connection:
         found = connection.execute("select 1 from pg_database where datname = %s", [profile.database]).fetchone()
         connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(profile.database)))
         return found is not None
