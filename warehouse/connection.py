@@ -121,7 +121,7 @@ def connect(profile: Profile, role: Role | None = None, *, autocommit: bool = Fa
             yield connection
     except psycopg.errors.QueryCanceled as error:
         raise LostError(
-            f"a statement was ended by the server ({one_line(str(error))}; {STATEMENT_SECONDS} s are allowed): nothing of it stays, run again"
+            f"the server ended a statement ({one_line(str(error))}; {STATEMENT_SECONDS} s are allowed): nothing of it stays, run again"
         ) from error
     except psycopg.OperationalError as error:
         if error.sqlstate and not error.sqlstate.startswith("57P"):  # without a state it is the session that broke
@@ -130,13 +130,18 @@ def connect(profile: Profile, role: Role | None = None, *, autocommit: bool = Fa
 
 
 def ensure_database(profile: Profile) -> None:
-    """Creates the profile's database on the embedded server, whose other databases are closed to readers; one named by `DATABASE_URL` must exist."""
+    """Creates the profile's database on the embedded server and closes the server's own to readers.
+
+    A database named by `DATABASE_URL` must exist.
+    """
     if os.environ.get("DATABASE_URL"):
         return
     with _open(lambda: _embedded("postgres"), autocommit=True) as connection:
-        for (name,) in connection.execute(
-            "select datname from pg_database where datname in ('postgres', 'template1') and has_database_privilege('public', oid, 'connect')"
-        ).fetchall():
+        open_ = connection.execute(
+            "select datname from pg_database where datname in ('postgres', 'template1')"
+            " and has_database_privilege('public', oid, 'connect')"
+        )
+        for (name,) in open_.fetchall():
             connection.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(name)))
         found = connection.execute("select 1 from pg_database where datname = %s", [profile.database]).fetchone()
         if not found:

@@ -79,7 +79,8 @@ def _stand_in_line(connection: Connection, name: str, take: str) -> None:
             said = holder
         try:
             with connection.transaction():
-                connection.execute("select set_config('lock_timeout', '10s', true)")
+                left = deadline - time.monotonic()
+                connection.execute("select set_config('lock_timeout', %s, true)", [f"{min(10_000, max(1, round(left * 1000)))}ms"])
                 connection.execute(f"select {take}(%s)", [key])
                 connection.execute("select set_config('lock_timeout', '0', true)")
                 return

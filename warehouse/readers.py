@@ -11,7 +11,6 @@ import os
 from dataclasses import dataclass
 
 import psutil
-import psycopg
 from psycopg import sql
 
 from warehouse import server
@@ -39,18 +38,20 @@ class Bounds:
 BOUNDS = Bounds()
 
 _BEYOND = """
-select pid, case
-    when extract(epoch from clock_timestamp() - xact_start) > %(transaction_timeout)s then 'transaction_timeout'
-    when state like 'idle in transaction%%' and extract(epoch from clock_timestamp() - state_change) > %(idle_in_transaction_session_timeout)s
-        then 'idle_in_transaction_session_timeout'
-    when state not like 'idle%%' and extract(epoch from clock_timestamp() - query_start) > %(statement_timeout)s then 'statement_timeout'
-    when state = 'idle' and extract(epoch from clock_timestamp() - state_change) > %(idle_session_timeout)s then 'idle_session_timeout'
-end as bound, concat_ws(' ', client_addr, application_name) as who
-from pg_stat_activity where usename = %(reader)s and datname = current_database() and backend_type = 'client backend'
-"""
-_PROCESSES = """
-select coalesce(leader_pid, pid), array_agg(pid) from pg_stat_activity
-where usename = %s and datname = current_database() group by 1
+select
+    pid,
+    case
+        when clock_timestamp() - xact_start > make_interval(secs => %(transaction_timeout)s) then 'transaction_timeout'
+        when state like 'idle in transaction%%' and quiet > make_interval(secs => %(idle_in_transaction_session_timeout)s)
+            then 'idle_in_transaction_session_timeout'
+        when state not like 'idle%%' and clock_timestamp() - query_start > make_interval(secs => %(statement_timeout)s)
+            then 'statement_timeout'
+        when state = 'idle' and quiet > make_interval(secs => %(idle_session_timeout)s) then 'idle_session_timeout'
+    end,
+    concat_ws(' ', nullif(application_name, ''), 'at ' || client_addr::text),
+    array(select worker.pid from pg_stat_activity as worker where worker.leader_pid = s.pid)
+from (select *, clock_timestamp() - state_change as quiet from pg_stat_activity) as s
+where usename = %(reader)s and datname = current_database() and backend_type = 'client backend'
 """
 
 
@@ -62,24 +63,21 @@ def end_readers_beyond(connection: Connection, bounds: Bounds | None = None) -> 
     bounds = bounds or BOUNDS
     connection.execute("select pg_stat_clear_snapshot()")  # a transaction keeps what it has seen of the sessions
     ended = []
-    for pid, bound, who in connection.execute(_BEYOND, {"reader": READER, **vars(bounds)}).fetchall():
-        found = bound or ("memory" if _memory(connection, pid) > bounds.memory else None)
+    for pid, bound, who, workers in connection.execute(_BEYOND, {"reader": READER, **vars(bounds)}).fetchall():
+        found = bound or ("memory" if _memory([pid, *workers]) > bounds.memory else None)
         if found:
             connection.execute("select pg_terminate_backend(%s)", [pid])
-            ended.append(f"a reader ({who or 'unnamed'}) was beyond {found} = {getattr(bounds, found)}")
+            ended.append(f"a session of {READER} was ended: {who}, beyond {found} = {getattr(bounds, found)}")
     return ended
 
 
-def _memory(connection: Connection, leader: int) -> int:
-    """Bytes that a session and its workers have for themselves; 0 where they are on another machine."""
-    if os.environ.get("DATABASE_URL"):
-        return 0
+def _memory(processes: list[int]) -> int:
+    """Bytes that these have for themselves; 0 where they are on another machine."""
     taken = 0
-    for (pids,) in connection.execute(f"select array_agg from ({_PROCESSES}) as s where coalesce = %s", [READER, leader]).fetchall():
-        for pid in pids:
-            with contextlib.suppress(psutil.Error):
-                found = psutil.Process(pid).memory_info()
-                taken += int(found.rss - getattr(found, "shared", 0))
+    for number in [] if os.environ.get("DATABASE_URL") else processes:
+        with contextlib.suppress(psutil.Error):
+            found = psutil.Process(number).memory_info()
+            taken += int(found.rss - getattr(found, "shared", 0))
     return taken
 
 
@@ -115,9 +113,10 @@ def limit(connection: Connection) -> None:
 
 def who_holds(connection: Connection, schema: str) -> str:
     """The sessions that hold relations of a schema, for a message."""
+    connection.execute("select pg_stat_clear_snapshot()")
     rows = connection.execute(
-        "select distinct a.usename || ' (' || concat_ws(' ', a.client_addr, a.application_name) || ', pid ' || a.pid || ')' from pg_locks as l"
-        " join pg_class as c on c.oid = l.relation join pg_stat_activity as a on a.pid = l.pid"
+        "select distinct concat_ws(' ', a.usename, nullif(a.application_name, ''), 'at ' || a.client_addr::text, 'pid ' || a.pid)"
+        " from pg_locks as l join pg_class as c on c.oid = l.relation join pg_stat_activity as a on a.pid = l.pid"
         " where l.granted and l.database = (select oid from pg_database where datname = current_database())"
         " and c.relnamespace = to_regnamespace(%s) and l.pid <> pg_backend_pid() order by 1",
         [schema],

@@ -96,7 +96,8 @@ def _starting() -> Iterator[None]:
             yield
     except Timeout:
         raise ServerError(
-            f"another process has been starting or stopping the server for {PATIENCE:.0f} s: end the one that has {lock} open, then run again"
+            f"another process has been starting or stopping the server for {PATIENCE:.0f} s: "
+            f"end the one that has {lock} open, then run again"
         ) from None
 
 

@@ -131,7 +131,7 @@ def test_a_killed_server_starts_again_on_its_port_whatever_it_left(own: Server) 
         number, rest = mark.read_text().split("\n", 1)
         os.kill(int(number), signal.SIGKILL)
         # its number goes to another process of the same account, which PostgreSQL takes for a server
-        with subprocess.Popen(["sleep", "60"], user=own.account) as another:
+        with subprocess.Popen(["/bin/sleep", "60"], user=own.account) as another:
             mark.write_text(f"{another.pid}\n{rest}")
             try:
                 assert server.running() is None
