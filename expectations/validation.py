@@ -90,7 +90,9 @@ def _ask(profile: Profile, tables: Mapping[str, str], checks: list[Check], name:
             definition = context.validation_definitions.add(gx.ValidationDefinition(name="gate", data=data, suite=suite))
             return definition.run(result_format="SUMMARY")
         finally:
-            source.get_execution_engine().close()  # its pool would keep sessions open as long as the process lives
+            # each has a pool, which would keep sessions open as long as the process lives
+            source.get_execution_engine().close()
+            source.get_engine().dispose()
 
 
 @contextmanager

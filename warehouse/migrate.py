@@ -6,9 +6,9 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine
+from sqlalchemy import NullPool, create_engine
 
-from warehouse.connection import alone_on_the_server, connect, ensure_database, sqlalchemy_url
+from warehouse.connection import alone_on_the_server, connect, ensure_database, session
 from warehouse.profile import Profile
 from warehouse.roles import ensure_roles
 
@@ -20,9 +20,8 @@ def prepare(profile: Profile) -> None:
         with connect(profile) as connection:
             ensure_roles(connection)
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    engine = create_engine(sqlalchemy_url(profile))
-    with engine.begin() as link:
+    # a percent sign in the path would be read as a variable
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    with create_engine("postgresql+psycopg://", creator=lambda: session(profile), poolclass=NullPool).begin() as link:
         config.attributes["connection"] = link
         command.upgrade(config, "head")
-    engine.dispose()
