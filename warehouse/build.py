@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,10 +12,9 @@ from threading import Lock
 from typing import Any
 
 from psycopg import sql
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from warehouse.candidate import Candidate
-from warehouse.connection import STATEMENT_SECONDS, Connection, connect, parameters
+from warehouse.connection import STATEMENT_SECONDS, Connection, LostError, connect, parameters, says_lost
 from warehouse.fingerprint import core_schema
 from warehouse.graph import Graph, Node
 from warehouse.locks import DBT, hold
@@ -30,11 +28,6 @@ BUILT = "Dimensions, facts and marts of one publication."
 PUBLICATION = ["path:dimensions", "path:facts", "path:marts"]
 # Failing rows that are fetched for one dbt test
 FETCHED = 1000
-# What psycopg2 says of a session that the server ended, or does not give at this moment
-_LOST = re.compile(
-    r"closed the connection|terminating connection|connection (already )?closed|[Cc]onnection refused|in recovery|starting up|shutting down"
-    r"|cursor already closed|SSL connection has been closed|another server process"
-)
 # dbt and the environment that it reads belong to the whole process: threads take turns
 _ONE_DBT = Lock()
 
@@ -47,7 +40,7 @@ class BuildError(RuntimeError):
         self.nodes = tuple(nodes)
 
 
-class LostBuildError(BuildError):
+class LostBuildError(BuildError, LostError):
     """The server ended a session while dbt worked; no release is the reason."""
 
 
@@ -215,9 +208,8 @@ def _invoke(profile: Profile, arguments: list[str]) -> Any:
     return outcome
 
 
-@retry(retry=retry_if_exception_type(LostBuildError), stop=stop_after_attempt(3), wait=wait_fixed(1), reraise=True)
 def _results(profile: Profile, arguments: list[str]) -> list[Any]:
-    """What dbt says of each node. A run in which the server ended a session says nothing of rows: it is made again."""
+    """What dbt says of each node."""
     results = list(getattr(_invoke(profile, arguments).result, "results", []))
     for result in results:
         if result.status not in ("pass", "success"):
@@ -232,7 +224,7 @@ def _raise_if_ended(what: str, said: str) -> None:
             f"dbt: {what} took longer than {STATEMENT_SECONDS} s and was ended ({said}): nothing was published. Run again; if it comes"
             " again, look at its plan with `explain`"
         )
-    if _LOST.search(said):
+    if says_lost(said):
         raise LostBuildError(f"dbt: the server ended a session of {what} ({said}): nothing was published, run again")
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
@@ -12,6 +13,7 @@ from urllib.parse import quote, urlencode
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from warehouse import server
 from warehouse.profile import Profile
@@ -34,7 +36,31 @@ class NoSessionError(ServerError):
 
 
 class LostError(RuntimeError):
-    """The server ended a session or a statement of ours; what was not committed is undone, and running again is safe."""
+    """The server ended a session of ours; what was not committed is undone, and running again is safe."""
+
+
+class TooLongError(RuntimeError):
+    """A statement of ours took longer than `STATEMENT_SECONDS`, or a person ended it."""
+
+
+# What libpq and its callers say of a session that the server ended, or does not give at this moment
+_LOST = re.compile(
+    r"closed the connection|terminating connection|connection (already|is) closed|connection closed|[Cc]onnection refused|in recovery"
+    r"|starting up|shutting down|cursor already closed|SSL connection has been closed|another server process"
+)
+# For deeds that may be killed at any moment and begun anew: they begin anew by themselves where the server ended a session
+again_if_lost = retry(
+    retry=retry_if_exception_type(LostError),
+    stop=stop_after_attempt(4),
+    wait=wait_fixed(1),
+    before_sleep=lambda state: tell(f"begun anew: {state.outcome.exception() if state.outcome else ''}"),
+    reraise=True,
+)
+
+
+def says_lost(text: str) -> bool:
+    """Whether a message of a library says that the server ended a session, rather than something about rows or code."""
+    return _LOST.search(text) is not None
 
 
 def parameters(profile: Profile) -> dict[str, str]:
@@ -42,24 +68,31 @@ def parameters(profile: Profile) -> dict[str, str]:
 
     Raises `ValueError` for a `DATABASE_URL` that libpq does not understand or that names no database.
     """
-    if url := os.environ.get("DATABASE_URL"):
-        try:
-            found = {key: str(value) for key, value in conninfo_to_dict(url).items() if value is not None}
-        except psycopg.ProgrammingError:  # its message repeats parts of the URL, and so may a password
-            raise ValueError(
-                f"DATABASE_URL is not an address of a database: expected {EXAMPLE}, or nothing for the embedded server"
-            ) from None
-        if not found.get("dbname"):
-            raise ValueError(f"DATABASE_URL names no database: expected {EXAMPLE}")
-    else:
-        found = _embedded(profile.database)
+    return _of_url() or _embedded(server.start(), profile.database)
+
+
+def _of_url() -> dict[str, str] | None:
+    """The parameters that `DATABASE_URL` names; None where the embedded server is asked."""
+    url = os.environ.get("DATABASE_URL")
+    if not url:
+        return None
+    try:
+        found = {key: str(value) for key, value in conninfo_to_dict(url).items() if value is not None}
+    except psycopg.ProgrammingError:  # its message repeats parts of the URL, and so may a password
+        raise ValueError(f"DATABASE_URL is not an address of a database: expected {EXAMPLE}, or nothing for the embedded server") from None
+    if not found.get("dbname"):
+        raise ValueError(f"DATABASE_URL names no database: expected {EXAMPLE}")
+    return _limited(found)
+
+
+def _embedded(mine: server.Server, database: str) -> dict[str, str]:
+    found = {"host": "127.0.0.1", "port": str(mine.port), "user": server.ADMIN, "password": mine.admin_password, "dbname": database}
+    return _limited(found)
+
+
+def _limited(found: dict[str, str]) -> dict[str, str]:
     limit = f"-c statement_timeout={STATEMENT_SECONDS}s"
     return {"application_name": NAME, "connect_timeout": "10"} | found | {"options": f"{limit} {found.get('options', '')}".strip()}
-
-
-def _embedded(database: str) -> dict[str, str]:
-    mine = server.start()
-    return {"host": "127.0.0.1", "port": str(mine.port), "user": server.ADMIN, "password": mine.admin_password, "dbname": database}
 
 
 def sqlalchemy_url(profile: Profile) -> str:
@@ -76,19 +109,27 @@ def session(profile: Profile, *, autocommit: bool = False, application_name: str
 
     Raises `NoSessionError` with what the server said, after `server.PATIENCE` seconds or where waiting does not help.
     """
-    return _open(lambda: parameters(profile) | {"application_name": application_name}, autocommit=autocommit)
+    return _open(profile.database, autocommit=autocommit, application_name=application_name)
 
 
-def _open(ask: Callable[[], dict[str, str]], *, autocommit: bool) -> Connection:
+def _open(database: str, *, autocommit: bool = True, application_name: str = NAME) -> Connection:
+    """A session with `DATABASE_URL`, else with this database of the embedded server."""
     deadline, said = time.monotonic() + server.PATIENCE, ""
+    believed = (
+        None if os.environ.get("DATABASE_URL") else server.remembered()
+    )  # it runs nearly always; whether it does is asked where it does not answer
     while True:
+        found = _of_url() or _embedded(believed or server.start(), database)
         try:
-            return psycopg.connect(**ask(), autocommit=autocommit)  # type: ignore[arg-type]
+            return psycopg.connect(**found | {"application_name": application_name}, autocommit=autocommit)  # type: ignore[arg-type]
         except psycopg.OperationalError as error:
             reason = one_line(str(error))
-            if not _passes(error) or time.monotonic() > deadline:
+            if not believed and (not _passes(error) or time.monotonic() > deadline):
                 raise NoSessionError(f"no session with the database: {reason}. {_advice()}") from None
-        if reason != said:
+        if believed:
+            believed = None
+            continue
+        if reason != said and deadline - time.monotonic() < server.PATIENCE - 1:  # less is not worth a word
             tell(f"waiting for the server: {reason}")
             said = reason
         time.sleep(0.5)
@@ -109,7 +150,7 @@ def _advice() -> str:
 def connect(profile: Profile, role: Role | None = None, *, autocommit: bool = False, application_name: str = NAME) -> Iterator[Connection]:
     """A connection to the profile's database acting as `role`; commits on a clean exit, rolls back on an exception.
 
-    Raises `NoSessionError` if none can be had, and `LostError` where the server ends it, or a statement that takes too long.
+    Raises `NoSessionError` if none can be had, `LostError` where the server ends it, `TooLongError` where it ends a statement.
     """
     connection = session(profile, autocommit=autocommit, application_name=application_name)
     try:
@@ -120,7 +161,7 @@ def connect(profile: Profile, role: Role | None = None, *, autocommit: bool = Fa
                     connection.commit()
             yield connection
     except psycopg.errors.QueryCanceled as error:
-        raise LostError(
+        raise TooLongError(
             f"the server ended a statement ({one_line(str(error))}; {STATEMENT_SECONDS} s are allowed): nothing of it stays, run again"
         ) from error
     except psycopg.OperationalError as error:
@@ -136,7 +177,7 @@ def ensure_database(profile: Profile) -> None:
     """
     if os.environ.get("DATABASE_URL"):
         return
-    with _open(lambda: _embedded("postgres"), autocommit=True) as connection:
+    with _open("postgres") as connection:
         open_ = connection.execute(
             "select datname from pg_database where datname in ('postgres', 'template1')"
             " and has_database_privilege('public', oid, 'connect')"
@@ -157,21 +198,30 @@ def alone_on_the_server() -> Iterator[None]:
     if os.environ.get("DATABASE_URL"):
         yield
         return
-    with _open(lambda: _embedded("postgres"), autocommit=True) as connection:
+    with _open("postgres") as connection:
         connection.execute("select pg_advisory_lock(hashtext('koshi server'))")
         yield
 
 
 def drop_database(profile: Profile) -> bool:
-    """Drops the profile's database on the embedded server; False if there was none. Never one named by `DATABASE_URL`."""
+    """Drops the profile's database on the embedded server, which runs afterwards if it ran before; False if there was none.
+
+    Raises `ValueError` where `DATABASE_URL` names another.
+    """
     if os.environ.get("DATABASE_URL"):
-        raise RuntimeError("DATABASE_URL is set: Koshi never drops a database that it did not create; drop it yourself")
-    if server.running() is None:
+        raise ValueError(
+            "DATABASE_URL is set, and Koshi drops no database that it did not create. Nothing was removed: the journal and the database"
+            f" belong together. Drop that database and remove {profile.state} yourself, or unset DATABASE_URL to forget the embedded one"
+        )
+    if server.remembered() is None:
         return False
-    with _open(lambda: _embedded("postgres"), autocommit=True) as connection:
+    ran = server.running()
+    with _open("postgres") as connection:
         found = connection.execute("select 1 from pg_database where datname = %s", [profile.database]).fetchone()
         connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(profile.database)))
-        return found is not None
+    if not ran:
+        server.stop()
+    return found is not None
 
 
 def reader_password() -> str | None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 
 import psycopg
 
-from warehouse.connection import Connection, connect
+from warehouse.connection import Connection, LostError, connect
 from warehouse.journal import now
 from warehouse.keys import content_key
 from warehouse.profile import Profile
@@ -27,7 +28,8 @@ DBT = "dbt"
 # Seconds that somebody stands in line: more than any build takes, less than a task of a scheduler may
 PATIENCE = 7200.0
 
-_mine: ContextVar[frozenset[tuple[int, str, str]]] = ContextVar("_mine", default=frozenset())
+# The session of each lock that is held here, by process, database and name
+_mine: ContextVar[Mapping[tuple[int, str, str], Connection]] = ContextVar("_mine", default=MappingProxyType({}))
 
 
 class LockedError(RuntimeError):
@@ -54,7 +56,7 @@ def hold(profile: Profile, name: str, *, wait: bool = False) -> Iterator[None]:
                 raise LockedError(f"{name} is locked by: {_holder(connection, key)}. Nothing was done; try again when it has ended.")
             with connection.transaction():  # the lock is the session's: it outlives the transaction
                 _stand_in_line(connection, name, "pg_advisory_lock")
-        token = _mine.set(_mine.get() | {lock})
+        token = _mine.set({**_mine.get(), lock: connection})
         try:
             yield
         finally:
@@ -64,10 +66,21 @@ def hold(profile: Profile, name: str, *, wait: bool = False) -> Iterator[None]:
 def until_commit(connection: Connection, name: str) -> None:
     """Waits for the lock, as `hold` does, and holds it until the caller's transaction ends.
 
-    Not inside `hold` of the same lock: that is another session.
+    Not inside `hold` of the same lock: that is another session. Raises `LostError` if a lock that the caller holds went with its session:
+    what was done since is not his alone.
     """
+    for (process, _, held), session in _mine.get().items():
+        if process == os.getpid():
+            _ask_after(session, held)
     if connection.execute("select pg_try_advisory_xact_lock(%s)", [content_key("lock", name)]).fetchone() != (True,):
         _stand_in_line(connection, name, "pg_advisory_xact_lock")
+
+
+def _ask_after(session: Connection, name: str) -> None:
+    try:
+        session.execute("select 1")
+    except psycopg.OperationalError:
+        raise LostError(f"the lock {name} was lost with its session: what was not committed is undone, run again") from None
 
 
 def _stand_in_line(connection: Connection, name: str, take: str) -> None:

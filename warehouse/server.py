@@ -149,7 +149,8 @@ def _save(server: Server) -> None:
     Path(scratch).replace(file)
 
 
-def _load() -> Server | None:
+def remembered() -> Server | None:
+    """The server that the state file names, whether it runs or not; None if there is none."""
     file = _state_file()
     if not file.exists():
         return None
@@ -187,7 +188,7 @@ def running() -> Server | None:
 
     It may take no sessions at this moment. Raises `ServerError` if its folder is not ours.
     """
-    saved = _load()
+    saved = remembered()
     if saved is None or not os.path.lexists(saved.data):
         return None
     check(Path(saved.data), saved.account)
@@ -200,7 +201,7 @@ def start() -> Server:
 
     One that lives and does not is waited for. Raises `ServerError` with the end of its log, or with what it answers.
     """
-    saved = _load()
+    saved = remembered()
     if saved and _trouble(saved) is None:
         return saved
     deadline, said = time.monotonic() + PATIENCE, ""
@@ -215,7 +216,7 @@ def start() -> Server:
                 f"the server in {server.data} lives and has taken no session for {PATIENCE:.0f} s: {trouble}. "
                 "Run again later; if it stays so, `make stop` ends it"
             )
-        if trouble != said:
+        if trouble != said and deadline - time.monotonic() < PATIENCE - 1:  # less is not worth a word
             tell(f"waiting for the server: {trouble}")
             said = trouble
         time.sleep(0.2)
@@ -226,7 +227,7 @@ def _launched() -> Server:
     with _starting():
         if server := running():  # another process was faster
             return server
-        saved = _load()
+        saved = remembered()
         # data may be swept away, as systems do with /var/tmp: the journal knows what was in them
         server = _found(saved) if saved and os.path.lexists(saved.data) else _create(saved)
         _clear_away(server, saved)
@@ -273,7 +274,7 @@ def _clear_away(server: Server, saved: Server | None) -> None:
 
 def _remember(server: Server) -> Server:
     """Writes the state file if it says something else."""
-    if server != _load():
+    if server != remembered():
         _save(server)
     return server
 
