@@ -78,8 +78,14 @@ def _of_url() -> dict[str, str] | None:
         return None
     try:
         found = {key: str(value) for key, value in conninfo_to_dict(url).items() if value is not None}
-    except psycopg.ProgrammingError:  # its message repeats parts of the URL, and so may a password
-        raise ValueError(f"DATABASE_URL is not an address of a database: expected {EXAMPLE}, or nothing for the embedded server") from None
+        # of a password with such signs in it a part is taken for these, and what libpq says would repeat it
+        understood = "@" not in found.get("host", "") and found.get("port", "5432").replace(",", "").isdigit()
+    except psycopg.ProgrammingError:
+        understood = False
+    if not understood:
+        raise ValueError(
+            f"DATABASE_URL is not an address of a database: expected {EXAMPLE}, with signs like @ : / of a password as %40 %3A %2F"
+        )
     if not found.get("dbname"):
         raise ValueError(f"DATABASE_URL names no database: expected {EXAMPLE}")
     return _limited(found)
