@@ -41,10 +41,11 @@ def hold(profile: Profile, name: str, *, wait: bool = False) -> Iterator[None]:
     """Holds the lock `name` of the profile's database; one that the caller holds already is not asked for again.
 
     With `wait` stands in line, says for whom, and raises `LockedError` after `PATIENCE` seconds; without it raises that at once, with the
-    holder's process, machine and time.
+    holder's process, machine and time. Raises `LostError` where the caller's own lock of that name went with its session.
     """
     lock = (os.getpid(), profile.database, name)
     if lock in _mine.get():
+        _ask_after(_mine.get()[lock], name)
         yield
         return
     key = content_key("lock", name)
@@ -70,7 +71,8 @@ def until_commit(connection: Connection, name: str) -> None:
     what was done since is not his alone.
     """
     for (process, _, held), session in _mine.get().items():
-        if process == os.getpid():
+        # the lock of a run guards nothing that is written: two runs take turns at the others
+        if process == os.getpid() and not held.startswith("run "):
             _ask_after(session, held)
     if connection.execute("select pg_try_advisory_xact_lock(%s)", [content_key("lock", name)]).fetchone() != (True,):
         _stand_in_line(connection, name, "pg_advisory_xact_lock")

@@ -61,7 +61,7 @@ def test_a_settling_goes_on_after_a_killed_session(bare: Profile, place: str) ->
     world = World(bare)
     world.rule("below", below(100))
     world.deliver("a", "1", 10)
-    with _meanwhile(lambda: _kill_one(bare), at=place) as heard:
+    with hold(bare, "run sample"), _meanwhile(lambda: _kill_one(bare), at=place) as heard:
         assert settle(bare, world).outcome in ("published", "nothing new")  # the entry of the first try stands, and was applied
     assert any(line.startswith("begun anew: ") for line in heard)
     assert read(bare, "select number from meta.publication") == [(1,)]
