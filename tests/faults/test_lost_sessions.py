@@ -81,7 +81,7 @@ def test_what_the_server_ended_in_dbt_is_no_releases_fault(bare: Profile, monkey
     def kill_dbt() -> None:
         while not done.wait(0.02):
             with connect(bare, autocommit=True, application_name="a killer") as session:
-                session.execute(  # at work: dbt tries again for half a minute to have a session at all
+                session.execute(
                     "select pg_terminate_backend(pid) from pg_stat_activity"
                     " where application_name = 'koshi dbt' and clock_timestamp() - backend_start > interval '50 ms'"
                 )
