@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import subprocess
@@ -27,6 +28,8 @@ from warehouse.wording import counted, say
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 BROKEN = 1
+# What a folder that is not ours or a full disk answer
+OF_THE_MACHINE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR)
 
 
 @app.command()
@@ -37,7 +40,7 @@ def run() -> None:
     """
     from reporting import outcome
 
-    profile, console = load(), Console()
+    profile, console = _profile(), Console()
 
     def ended(error: BaseException) -> None:
         if isinstance(error, LockedError):  # run.json is that of the run that holds the lock
@@ -74,7 +77,11 @@ def _run(profile: Profile, console: Console) -> int:
 
 @contextlib.contextmanager
 def _told(console: Console, ended: Callable[[BaseException], None] = lambda error: None) -> Iterator[None]:
-    """What a person can mend is told in one line; anything else shows where it happened. `ended` hears of either."""
+    """What a person can mend is told in one line; anything else shows where it happened. `ended` hears of either.
+
+    Whom or what a command waits for is told as well.
+    """
+    steps.listen(lambda what: say(console, what) if what.startswith(("waiting for", "begun anew")) else None)
     try:
         yield
     except typer.Exit:
@@ -83,9 +90,25 @@ def _told(console: Console, ended: Callable[[BaseException], None] = lambda erro
         say(console, (str(error), "yellow" if isinstance(error, LockedError) else "red"))
         ended(error)
         raise typer.Exit(BROKEN) from None
+    except OSError as error:
+        if error.errno not in OF_THE_MACHINE:
+            ended(error)
+            raise
+        say(console, (f"{error.filename or 'a file'}: {error.strerror}. Mend that, or set KOSHI_STATE, then run again", "red"))
+        ended(error)
+        raise typer.Exit(BROKEN) from None
     except BaseException as error:
         ended(error)
         raise
+
+
+def _profile(name: str | None = None) -> Profile:
+    """The profile that is asked for; an unknown one ends the command in one line."""
+    try:
+        return load(name)
+    except ValueError as error:
+        say(Console(stderr=True), (str(error), "red"))
+        raise typer.Exit(BROKEN) from None
 
 
 def _airflow_environment(profile: Profile) -> None:
@@ -117,7 +140,7 @@ def _run_dags() -> Iterator[tuple[str, dict[str, str]]]:
         raise RuntimeError(f"a DAG does not import: {bag.import_errors}")
     order = [*sorted(name for name in bag.dags if name.startswith("extract_")), "warehouse"]
     for name in order:
-        outcome: Any = bag.dags[name].test()
+        outcome: Any = airflow_home.without_retries(bag.dags[name]).test()
         yield name, {_task_name(task): str(task.state) for task in outcome.get_task_instances()}
 
 
@@ -151,7 +174,7 @@ def report() -> None:
     """Writes the reports anew: what was published, the Data Docs, the models; says where they lie."""
     from reporting import site
 
-    profile = load()
+    profile = _profile()
     with _told(Console()):
         migrate.prepare(profile)
         print(site.build(profile))
@@ -162,7 +185,7 @@ def serve(port: Annotated[int, typer.Option(help="Of the reports; a free one if 
     """Shows the reports and Airflow on loopback until Ctrl-C."""
     from reporting.serve import serve as show
 
-    profile, console = load(), Console()
+    profile, console = _profile(), Console()
     with _told(console):
         migrate.prepare(profile)
         show(profile, lambda line: say(console, line), port)
@@ -171,7 +194,7 @@ def serve(port: Annotated[int, typer.Option(help="Of the reports; a free one if 
 @app.command()
 def url() -> None:
     """Prints the libpq URL of the warehouse for the read-only BI role; starts the server if it is down."""
-    profile = load()
+    profile = _profile()
     with _told(Console(stderr=True)):
         migrate.prepare(profile)
         print(database.reader_url(profile))
@@ -180,7 +203,7 @@ def url() -> None:
 @app.command()
 def psql(statement: Annotated[str, typer.Argument(envvar="SQL", help="SQL; without it an interactive session.")] = "") -> None:
     """Asks the warehouse as the read-only BI role, with the psql of the embedded server or the one on PATH."""
-    profile = load()
+    profile = _profile()
     with _told(Console(stderr=True)):
         migrate.prepare(profile)
         mine = server.running()
@@ -198,36 +221,40 @@ def status() -> None:
     """Says whether the server runs, what readers see, what is kept, and how each declared dataset stands."""
     from reporting import datasets
 
-    profile, console = load(), Console()
-    mine = server.running()
-    if mine is None and not os.environ.get("DATABASE_URL"):
-        say(console, "The embedded server is down; `make run` or `make url` starts it.")
-        return
-    where = f"127.0.0.1:{mine.port}, data in {mine.data}" if mine else "the server of DATABASE_URL"
-    say(console, f"Profile {profile.name}, database {database.parameters(profile)['dbname']} on {where}")
-    migrate.prepare(profile)
-    found = publication.status(profile)
-    for number, key, at, is_current in found["kept"]:
-        mark = " ← readers see this one" + (f", pinned: {found['pinned']}" if found["pinned"] else "") if is_current else ""
-        say(console, f"publication {number} ({hex_key(key)}) of {at:%Y-%m-%d %H:%M:%S} UTC{mark}")
-    for why in found["not_rebuildable"]:
-        say(console, f"no rollback: {why}")
-    datasets.show(console, datasets.lines(profile), with_releases=True)
+    profile, console = _profile(), Console()
+    with _told(console):
+        mine = None if os.environ.get("DATABASE_URL") else server.running()
+        if mine is None and not os.environ.get("DATABASE_URL"):
+            say(console, "The embedded server is down; `make run` or `make url` starts it.")
+            return
+        where = f"127.0.0.1:{mine.port}, data in {mine.data}" if mine else "the server of DATABASE_URL"
+        say(console, f"Profile {profile.name}, database {database.parameters(profile)['dbname']} on {where}")
+        migrate.prepare(profile)
+        found = publication.status(profile)
+        for number, key, at, is_current in found["kept"]:
+            mark = " ← readers see this one" + (f", pinned: {found['pinned']}" if found["pinned"] else "") if is_current else ""
+            say(console, f"publication {number} ({hex_key(key)}) of {at:%Y-%m-%d %H:%M:%S} UTC{mark}")
+        for why in found["not_rebuildable"]:
+            say(console, f"no rollback: {why}")
+        datasets.show(console, datasets.lines(profile), with_releases=True)
 
 
 @app.command()
 def stop() -> None:
     """Stops the embedded server."""
-    print("stopped" if server.stop() else "the embedded server was not running")
+    with _told(Console()):
+        print("stopped" if server.stop() else "the embedded server was not running")
 
 
 @app.command()
 def clean() -> None:
     """Forgets the sample's state and database, and the files recorded in it; never the bundled archive nor anything live."""
-    profile = load("sample")
-    recorded = Archive(profile.overlay).holdings()
-    dropped = False if os.environ.get("DATABASE_URL") else database.drop_database(profile)
-    shutil.rmtree(profile.state, ignore_errors=True)
+    profile = _profile("sample")
+    with _told(Console()):
+        # a journal without its database, or a database without its journal, can never be used again
+        dropped = database.drop_database(profile)
+        recorded = Archive(profile.overlay).holdings()
+        shutil.rmtree(profile.state, ignore_errors=True)
     print(f"forgotten: {profile.state}" + (f" and database {profile.database}" if dropped else ""))
     for name, deliveries in recorded.items():
         print(f"  with it, recorded by hand and in no other archive: {name}, delivered {', '.join(deliveries)}")
@@ -236,7 +263,7 @@ def clean() -> None:
 @app.command()
 def replay() -> None:
     """Applies every journal entry that the database lacks: after a kill the last one, after a loss all of them."""
-    profile, console = load(), Console()
+    profile, console = _profile(), Console()
     from extractors.replay import catch_up
 
     with _told(console):
@@ -265,7 +292,7 @@ def record(
     from extractors.record import record as keep
     from extractors.replay import catch_up
 
-    profile = load()
+    profile = _profile()
     with _told(Console()):
         migrate.prepare(profile)
         with hold(profile, f"run {profile.name}"):
@@ -297,7 +324,7 @@ def rollback(number: NUMBER, person: PERSON, reason: REASON) -> None:
     """Points readers at a kept publication and pins it until it is unpinned."""
     from extractors.caught_up import caught_up
 
-    profile = load()
+    profile = _profile()
     with _told(Console()):
         kept = {row[0]: row[1] for row in publication.status(profile)["kept"]}
         if number not in kept:
@@ -311,7 +338,7 @@ def unpin(person: PERSON, reason: REASON) -> None:
     """Lets the next run publish again."""
     from extractors.caught_up import caught_up
 
-    profile = load()
+    profile = _profile()
     with _told(Console()):
         caught_up(profile, lambda: publication.decide(profile, "unpin", person, reason))
     print("unpinned; the next run publishes what is accepted")
@@ -322,7 +349,7 @@ def decide(kind: KIND, release: RELEASE, person: PERSON, reason: REASON) -> None
     """Records a decision on a release (16 hexadecimal digits): accept, hold or withdraw. The next run acts on it."""
     from extractors.caught_up import caught_up
 
-    profile = load()
+    profile = _profile()
     with _told(Console()):
         if kind not in ("accept", "hold", "withdraw"):
             raise ValueError(f"unknown decision {kind!r}: expected accept, hold or withdraw")

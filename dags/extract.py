@@ -12,6 +12,7 @@ from airflow.sdk import DAG, Asset, dag, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from extractors.source import Source, load_source, source_codes
+from reporting.airflow_home import TASKS
 
 
 @task
@@ -69,6 +70,7 @@ def _dag_of(source: Source) -> DAG:
         start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Almaty"),
         catchup=False,
         max_active_runs=1,
+        default_args=TASKS,
         tags=["extract"],
         doc_md=f"{source.name.en}: {', '.join(source.datasets)}.",
     )

@@ -1,12 +1,14 @@
-"""Makes the warehouse from the archive and the journal, by hand: after the database was lost."""
+"""Makes the warehouse from the archive and the journal, by hand, after the database was lost; the warehouse DAG follows."""
 
 from __future__ import annotations
 
 import pendulum
-from airflow.sdk import dag, task
+from airflow.sdk import Asset, dag, task
+
+from reporting.airflow_home import REPLAYED, TASKS
 
 
-@task
+@task(outlets=[Asset(REPLAYED)])
 def replay() -> int:
     """Applies every journal entry that the database lacks; all of them if it is new."""
     from extractors.replay import catch_up
@@ -23,6 +25,7 @@ def replay() -> int:
     start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Almaty"),
     catchup=False,
     max_active_runs=1,
+    default_args=TASKS,
     doc_md=__doc__,
 )
 def replay_warehouse() -> None:

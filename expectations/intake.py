@@ -18,10 +18,11 @@ from extractors.rows import UNREADABLE
 from extractors.source import load_source
 from warehouse import attempts
 from warehouse.attempts import DECIDE, Attempt, Became
-from warehouse.connection import connect
+from warehouse.connection import LostError, again_if_lost, connect
 from warehouse.keys import hex_key
 from warehouse.locks import hold
 from warehouse.profile import Profile
+from warehouse.server_home import ServerError
 from warehouse.wording import counted, one_line
 
 # The release that an answer became which no parser could read: just now, or when its bytes came before
@@ -95,6 +96,7 @@ class Intake:
         return parts + [f"{len(releases):,} {what}" for what, releases in verdicts if releases]
 
 
+@again_if_lost
 def take_in(profile: Profile, source: str, dataset: str) -> Intake:
     """Fetches, lands and judges the dataset, unless the one that it is compared with (`after`) failed: then it waits for that one.
 
@@ -112,7 +114,7 @@ def take_in(profile: Profile, source: str, dataset: str) -> Intake:
     except BaseException as error:
         try:
             attempts.record(profile, _failed(source, dataset, error), time.monotonic() - begun)
-        except psycopg.Error as second:
+        except (psycopg.Error, ServerError, LostError) as second:
             error.add_note(f"Nor could meta.attempt be told: {one_line(str(second))}")
         raise
     attempts.record(profile, attempt, time.monotonic() - begun)

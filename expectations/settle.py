@@ -23,7 +23,7 @@ from warehouse.candidate import (
     shown,
     still_held,
 )
-from warehouse.connection import Connection, connect
+from warehouse.connection import Connection, again_if_lost, connect
 from warehouse.fingerprint import code_fingerprint
 from warehouse.journal import Journal
 from warehouse.keys import hex_key
@@ -52,6 +52,7 @@ class Settled:
     waiting: list[str] = field(default_factory=list)
 
 
+@again_if_lost
 def settle(profile: Profile, judge: Judge | None = None) -> Settled:
     """Publishes what may be published. One at a time: a second caller waits and then finds nothing new.
 

@@ -20,8 +20,9 @@ import great_expectations as gx
 from psycopg import sql
 
 from expectations.check import BATCH, BELOW, Check, naming_batch
-from warehouse.connection import connect, sqlalchemy_url
+from warehouse.connection import LostError, connect, says_lost, sqlalchemy_url
 from warehouse.profile import Profile
+from warehouse.wording import one_line
 
 SCHEMA = "quality"
 # Great Expectations keeps its current project in one place of the process: threads take turns, processes have one each
@@ -89,8 +90,13 @@ def _ask(profile: Profile, tables: Mapping[str, str], checks: list[Check], name:
             suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
             definition = context.validation_definitions.add(gx.ValidationDefinition(name="gate", data=data, suite=suite))
             return definition.run(result_format="SUMMARY")
+        except Exception as error:
+            _raise_if_lost(str(error))
+            raise
         finally:
-            source.get_execution_engine().close()  # its pool would keep sessions open as long as the process lives
+            # each has a pool, which would keep sessions open as long as the process lives
+            source.get_execution_engine().close()
+            source.get_engine().dispose()
 
 
 @contextmanager
@@ -143,6 +149,7 @@ def _keep(file: Path, result: dict[str, Any]) -> None:
 
 def _finding(profile: Profile, tables: Mapping[str, str], check: Check, result: Any) -> Finding:
     if result.exception_info and _raised(result.exception_info):
+        _raise_if_lost(_raised(result.exception_info))
         raise GateError(f"expectation {check.name!r} could not be evaluated: {_raised(result.exception_info)}")
     if result.success:
         return Finding(check, True, _observed(result), 0, ())
@@ -153,6 +160,11 @@ def _finding(profile: Profile, tables: Mapping[str, str], check: Check, result: 
     if not offenders:
         raise GateError(f"expectation {check.name!r} failed, but its own query names no row: the two state different rules")
     return Finding(check, False, _observed(result), len(offenders), offenders)
+
+
+def _raise_if_lost(said: str) -> None:
+    if says_lost(said):
+        raise LostError(f"the server ended a session of a gate ({one_line(said)[:200]}): nothing was judged, run again")
 
 
 def _raised(info: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from extractors.source import SourceError, load_source
 from warehouse import ledger
 from warehouse.build import BuildError, build, is_built
 from warehouse.candidate import Candidate, current_publication
-from warehouse.connection import Connection, connect
+from warehouse.connection import Connection, again_if_lost, connect
 from warehouse.fingerprint import code_fingerprint
 from warehouse.journal import Entry, Journal
 from warehouse.keys import hex_key
@@ -48,6 +48,7 @@ class Written(NamedTuple):
     row_digest: str
 
 
+@again_if_lost
 def catch_up(profile: Profile, progress: Callable[[Entry], None] = lambda entry: None) -> Replayed:
     """Applies what the database lacks of the journal; `progress` hears of each entry.
 

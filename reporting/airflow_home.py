@@ -5,9 +5,24 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+from warehouse.locks import PATIENCE
 from warehouse.profile import ROOT, Profile
+
+# Of every task: a process that was killed or a service that is not up yet passes, and what stands is ended after it had its turn
+TASKS = {"retries": 2, "retry_delay": timedelta(minutes=5), "execution_timeout": timedelta(seconds=1.5 * PATIENCE)}
+# The asset that changes when the database was made again from the journal
+REPLAYED = "koshi_replayed"
+
+
+def without_retries(dag: Any) -> Any:
+    """The DAG for a person who waits for it: sees at once what fails, and runs again."""
+    for task in dag.tasks:
+        task.retries = 0
+    return dag
 
 
 def settings(profile: Profile) -> dict[str, str]:

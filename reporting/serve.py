@@ -17,10 +17,14 @@ from collections.abc import Callable, Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import FrameType
-from typing import TextIO
+from typing import NoReturn, TextIO
+
+import psycopg
 
 from reporting import airflow_home, site
+from warehouse import readers
 from warehouse.profile import Profile
+from warehouse.wording import one_line
 
 LOOPBACK = "127.0.0.1"
 STARTING_SECONDS = 120
@@ -134,10 +138,21 @@ def serve(profile: Profile, say: Callable[[str], None] = print, port: int = 0) -
             say("starting Airflow …")
             say(f"Airflow:                                {stack.enter_context(airflow(profile, airflow_port))}")
             say("On loopback only, open to everybody on this machine. Ctrl-C stops both; the database goes on until `make stop`.")
-            threading.Event().wait()
+            _look_after_readers(profile, say)
         except KeyboardInterrupt:
             say("stopping …")
     say("stopped")
+
+
+def _look_after_readers(profile: Profile, say: Callable[[str], None]) -> NoReturn:
+    """Ends the sessions of readers that are beyond their bounds, until Ctrl-C."""
+    while True:
+        time.sleep(readers.EVERY)
+        try:
+            for ended in readers.look_after(profile):
+                say(ended)
+        except (RuntimeError, psycopg.Error) as error:  # a server that restarts is looked at the next time
+            say(f"readers were not looked after: {one_line(str(error))}")
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

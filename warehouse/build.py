@@ -14,12 +14,13 @@ from typing import Any
 from psycopg import sql
 
 from warehouse.candidate import Candidate
-from warehouse.connection import Connection, connect, parameters
+from warehouse.connection import STATEMENT_SECONDS, Connection, LostError, connect, parameters, says_lost
 from warehouse.fingerprint import core_schema
 from warehouse.graph import Graph, Node
 from warehouse.locks import DBT, hold
 from warehouse.profile import ROOT, Profile
 from warehouse.steps import step
+from warehouse.wording import one_line
 
 # Remarks that a schema gets when all of it stands; a build that was killed leaves none
 PREPARED = "Seeds, staging and core facts of one state of the code."
@@ -37,6 +38,10 @@ class BuildError(RuntimeError):
     def __init__(self, message: str, nodes: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(message)
         self.nodes = tuple(nodes)
+
+
+class LostBuildError(BuildError, LostError):
+    """The server ended a session while dbt worked; no release is the reason."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,6 @@ def prepare(profile: Profile) -> str:
         if failed := [f"{test.name}: {test.message}" for test in tests if not test.success]:
             raise BuildError(f"dbt: the seeds fail their tests: {'; '.join(failed)}")
         with connect(profile, "koshi_transformer") as connection:
-            _analyze(connection, schema)
             _let_gates_read(connection, schema)
             # the mark comes last: a build that was killed is made again
             connection.execute(sql.SQL("comment on schema {} is {}").format(sql.Identifier(schema), sql.Literal(PREPARED)))
@@ -91,10 +95,9 @@ def load(profile: Profile, candidate: Candidate) -> None:
     """Brings into core what it lacks of the candidate's releases. Raises `BuildError` where a fact cannot be made."""
     prepare(profile)
     _name_candidate(profile, candidate)
+    _analyze_landed(profile)
     with step("build.core"), hold(profile, DBT, wait=True):
         _dbt(profile, ["path:core"])
-        with connect(profile, "koshi_transformer") as connection:
-            _analyze(connection, core_schema())
 
 
 def build_publication(profile: Profile, candidate: Candidate) -> list[TestResult]:
@@ -129,11 +132,12 @@ def _name_candidate(profile: Profile, candidate: Candidate) -> None:
                 copy.write_row(release)
 
 
-def _analyze(connection: Connection, schema: str) -> None:
-    """Statistics for the tables of a schema: without them the planner joins labels row by row."""
-    tables = connection.execute("select tablename from pg_tables where schemaname = %s order by 1", [schema]).fetchall()
-    for (name,) in tables:
-        connection.execute(sql.SQL("analyze {}").format(sql.Identifier(schema, name)))
+def _analyze_landed(profile: Profile) -> None:
+    """Statistics for what landings and replays wrote: without them the planner joins row by row. What dbt builds it analyzes itself."""
+    with connect(profile, "koshi_owner") as connection:
+        tables = connection.execute("select schemaname, tablename from pg_tables where schemaname in ('raw', 'meta') order by 1, 2")
+        for name in tables.fetchall():
+            connection.execute(sql.SQL("analyze {}").format(sql.Identifier(*name)))
 
 
 def _let_gates_read(connection: Connection, schema: str) -> None:
@@ -161,6 +165,7 @@ def dbt_environment(profile: Profile) -> Iterator[None]:
         "KOSHI_DB_USER": p.get("user", ""),
         "KOSHI_DB_PASSWORD": p.get("password", ""),
         "KOSHI_DB_NAME": p["dbname"],
+        "PGOPTIONS": p["options"],  # libpq's own, with the limit of a statement: dbt's profile has no place for it
         "DBT_TARGET_PATH": str(profile.state / "dbt"),
         "DBT_LOG_PATH": str(profile.state / "dbt" / "logs"),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
@@ -198,8 +203,29 @@ def _invoke(profile: Profile, arguments: list[str]) -> Any:
     with _ONE_DBT, dbt_environment(profile):
         outcome = dbtRunner().invoke([*arguments, *common])
     if outcome.exception is not None:
+        _raise_if_ended(arguments[0], one_line(str(outcome.exception)))
         raise BuildError(f"dbt {' '.join(arguments)}: {outcome.exception}")
     return outcome
+
+
+def _results(profile: Profile, arguments: list[str]) -> list[Any]:
+    """What dbt says of each node."""
+    results = list(getattr(_invoke(profile, arguments).result, "results", []))
+    for result in results:
+        if result.status not in ("pass", "success"):
+            _raise_if_ended(result.node.name, _said(result))
+    return results
+
+
+def _raise_if_ended(what: str, said: str) -> None:
+    """Raises a `BuildError` without nodes where not rows but the server or the limit of a statement ended what dbt did."""
+    if "due to statement timeout" in said:
+        raise BuildError(
+            f"dbt: {what} took longer than {STATEMENT_SECONDS} s and was ended ({said}): nothing was published. Run again; if it comes"
+            " again, look at its plan with `explain`"
+        )
+    if says_lost(said):
+        raise LostBuildError(f"dbt: the server ended a session of {what} ({said}): nothing was published, run again")
 
 
 def _dbt(profile: Profile, select: list[str], command: str = "build", left_out: Sequence[str] = ("unit_test",)) -> list[TestResult]:
@@ -207,8 +233,7 @@ def _dbt(profile: Profile, select: list[str], command: str = "build", left_out: 
     arguments = [command, "--select", *select]
     for kind in left_out:
         arguments += ["--exclude-resource-type", kind]
-    outcome = _invoke(profile, arguments)
-    results = getattr(outcome.result, "results", [])
+    results = _results(profile, arguments)
     nodes = [result for result in results if result.node.resource_type != "test"]
     failed = [(result.node.unique_id, _said(result)) for result in nodes if result.status not in ("success", "skipped")]
     if failed:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 
 import psycopg
 
-from warehouse.connection import Connection, parameters
+from warehouse.connection import Connection, LostError, connect
 from warehouse.journal import now
 from warehouse.keys import content_key
 from warehouse.profile import Profile
@@ -23,8 +25,11 @@ from warehouse.steps import tell
 BUILD = "build and publish"
 JOURNAL = "journal"
 DBT = "dbt"
+# Seconds that somebody stands in line: more than any build takes, less than a task of a scheduler may
+PATIENCE = 7200.0
 
-_mine: ContextVar[frozenset[tuple[int, str, str]]] = ContextVar("_mine", default=frozenset())
+# The session of each lock that is held here, by process, database and name
+_mine: ContextVar[Mapping[tuple[int, str, str], Connection]] = ContextVar("_mine", default=MappingProxyType({}))
 
 
 class LockedError(RuntimeError):
@@ -35,22 +40,24 @@ class LockedError(RuntimeError):
 def hold(profile: Profile, name: str, *, wait: bool = False) -> Iterator[None]:
     """Holds the lock `name` of the profile's database; one that the caller holds already is not asked for again.
 
-    With `wait` stands in line and says for whom, else raises `LockedError` with the holder's process, machine and time.
+    With `wait` stands in line, says for whom, and raises `LockedError` after `PATIENCE` seconds; without it raises that at once, with the
+    holder's process, machine and time. Raises `LostError` where the caller's own lock of that name went with its session.
     """
     lock = (os.getpid(), profile.database, name)
     if lock in _mine.get():
+        _ask_after(_mine.get()[lock], name)
         yield
         return
     key = content_key("lock", name)
     # the holder's name is what the server shows of its session; 63 bytes at most
     holder = f"koshi {name} pid {os.getpid()} {socket.gethostname()[:12]} {now()[:19]}"[:63]
-    with psycopg.connect(**parameters(profile), autocommit=True, application_name=holder) as connection:  # type: ignore[arg-type]
+    with connect(profile, autocommit=True, application_name=holder) as connection:
         if connection.execute("select pg_try_advisory_lock(%s)", [key]).fetchone() != (True,):
             if not wait:
                 raise LockedError(f"{name} is locked by: {_holder(connection, key)}. Nothing was done; try again when it has ended.")
-            tell(f"waiting for {name}, held by {_holder(connection, key)}")
-            connection.execute("select pg_advisory_lock(%s)", [key])
-        token = _mine.set(_mine.get() | {lock})
+            with connection.transaction():  # the lock is the session's: it outlives the transaction
+                _stand_in_line(connection, name, "pg_advisory_lock")
+        token = _mine.set({**_mine.get(), lock: connection})
         try:
             yield
         finally:
@@ -58,11 +65,48 @@ def hold(profile: Profile, name: str, *, wait: bool = False) -> Iterator[None]:
 
 
 def until_commit(connection: Connection, name: str) -> None:
-    """Waits for the lock and holds it until the caller's transaction ends. Not inside `hold` of the same lock: that is another session."""
-    connection.execute("select pg_advisory_xact_lock(%s)", [content_key("lock", name)])
+    """Waits for the lock, as `hold` does, and holds it until the caller's transaction ends.
+
+    Not inside `hold` of the same lock: that is another session. Raises `LostError` if a lock that the caller holds went with its session:
+    what was done since is not his alone.
+    """
+    for (process, _, held), session in _mine.get().items():
+        # the lock of a run guards nothing that is written: two runs take turns at the others
+        if process == os.getpid() and not held.startswith("run "):
+            _ask_after(session, held)
+    if connection.execute("select pg_try_advisory_xact_lock(%s)", [content_key("lock", name)]).fetchone() != (True,):
+        _stand_in_line(connection, name, "pg_advisory_xact_lock")
 
 
-def _holder(connection: psycopg.Connection[tuple[object, ...]], key: int) -> str:
+def _ask_after(session: Connection, name: str) -> None:
+    try:
+        session.execute("select 1")
+    except psycopg.OperationalError:
+        raise LostError(f"the lock {name} was lost with its session: what was not committed is undone, run again") from None
+
+
+def _stand_in_line(connection: Connection, name: str, take: str) -> None:
+    """Waits inside the transaction that the caller has begun, and says again for whom whenever it is another."""
+    key, deadline, said = content_key("lock", name), time.monotonic() + PATIENCE, ""
+    while True:
+        if (holder := _holder(connection, key)) != said:
+            tell(f"waiting for {name}, held by {holder}")
+            said = holder
+        try:
+            with connection.transaction():
+                left = deadline - time.monotonic()
+                connection.execute("select set_config('lock_timeout', %s, true)", [f"{min(10_000, max(1, round(left * 1000)))}ms"])
+                connection.execute(f"select {take}(%s)", [key])
+                connection.execute("select set_config('lock_timeout', '0', true)")
+                return
+        except psycopg.errors.LockNotAvailable:
+            if time.monotonic() > deadline:
+                raise LockedError(
+                    f"{name} has been locked for {PATIENCE / 3600:.0f} h by: {holder}. Nothing was done; end that process, then run again."
+                ) from None
+
+
+def _holder(connection: Connection, key: int) -> str:
     high, low = (key >> 32) & 0xFFFFFFFF, key & 0xFFFFFFFF
     row = connection.execute(
         "select a.application_name from pg_locks as l join pg_stat_activity as a using (pid)"

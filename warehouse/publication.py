@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 from psycopg import sql
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from warehouse import ledger
 from warehouse.build import is_built
@@ -19,17 +19,13 @@ from warehouse.journal import Entry, Journal, OvertakenError
 from warehouse.keys import hex_key
 from warehouse.locks import JOURNAL, hold, until_commit
 from warehouse.profile import Profile
-from warehouse.steps import reached, step
+from warehouse.readers import BOUNDS, end_readers_beyond, who_holds
+from warehouse.steps import reached, step, tell
 
 KEEP = 3
 
-# Readers hold their locks only while they query: wait a little, let them finish, try again.
-_patiently = retry(
-    retry=retry_if_exception_type(psycopg.errors.LockNotAvailable),
-    stop=stop_after_attempt(40),
-    wait=wait_random_exponential(multiplier=0.1, max=2),
-    reraise=True,
-)
+# Seconds that a change of what readers see waits for them: no transaction of theirs outlives the bound, and a look takes its time
+PATIENCE = BOUNDS.transaction_timeout + 60
 
 
 class PublicationError(RuntimeError):
@@ -49,7 +45,6 @@ def publish(profile: Profile, candidate: Candidate, results: list[dict[str, Any]
     return number
 
 
-@_patiently
 def _publish(
     profile: Profile, journal: Journal, candidate: Candidate, results: list[dict[str, Any]], set_aside: list[dict[str, Any]]
 ) -> int:
@@ -57,7 +52,7 @@ def _publish(
         # before the views: whoever changes what readers see takes the two in this order
         until_commit(connection, JOURNAL)
         _refuse_what_was_decided(connection, candidate)
-        _point_views(connection, candidate.schema)
+        point_readers(connection, candidate.schema)
         row = connection.execute("select coalesce(max(number), 0) + 1 from meta.publication").fetchone()
         number = int(row[0]) if row else 1
         body = {
@@ -93,14 +88,32 @@ def show(connection: Connection, entry: Entry) -> None:
     """Applies a `published` or a pinning entry of the journal, views included where its schema stands. The caller commits."""
     schema = f"pub_{hex_key(entry.body['publication_key'])}"
     if is_built(connection, schema):
-        _point_views(connection, schema)
+        point_readers(connection, schema)
     ledger.apply(connection, entry)
 
 
-@_patiently
 def point_readers(connection: Connection, schema: str) -> None:
-    """Points the views of `bi` at a schema that the ledger says readers see already. The caller commits."""
-    _point_views(connection, schema)
+    """Points the views of `bi` at a publication schema, once the readers who look at them have let go. The caller commits.
+
+    Readers hold their locks only while they query or are in a transaction; sessions that are beyond their bounds are ended.
+    Raises `PublicationError` with who holds the views after `PATIENCE` seconds.
+    """
+    deadline, said = time.monotonic() + PATIENCE, ""
+    while True:
+        try:
+            with connection.transaction():
+                _point_views(connection, schema)
+                return
+        except psycopg.errors.LockNotAvailable:
+            holders = who_holds(connection, "bi")
+        for ended in end_readers_beyond(connection):
+            tell(ended)
+        if time.monotonic() > deadline:
+            raise PublicationError(f"the views of bi have been held for {PATIENCE:.0f} s by {holders}: end these sessions, then run again")
+        if holders != said:
+            tell(f"waiting for who reads: {holders}")
+            said = holders
+        time.sleep(0.5)  # let them finish
 
 
 def readers_schema(connection: Connection) -> str | None:
@@ -113,7 +126,6 @@ def readers_schema(connection: Connection) -> str | None:
     return row[0] if row else None
 
 
-@_patiently
 def roll_back(profile: Profile, publication_key: int, person: str, reason: str) -> None:
     """Points readers at a kept publication and pins it until a person unpins it.
 
@@ -128,7 +140,7 @@ def roll_back(profile: Profile, publication_key: int, person: str, reason: str) 
             raise PublicationError(f"publication {hex_key(publication_key)} is not kept; kept are: {names}")
         if missing := _missing(connection, publication_key):
             raise PublicationError(missing)
-        _point_views(connection, f"pub_{hex_key(publication_key)}")
+        point_readers(connection, f"pub_{hex_key(publication_key)}")
         body = {"kind": "pin", "publication_key": publication_key, "person": person, "reason": reason}
         ledger.record(connection, Journal(profile.journal), "decided", body)
 

@@ -47,20 +47,27 @@ def run_as(lent: str | None, command: list[str], **more: str) -> subprocess.Comp
     """Runs a program as the account, without our PG* variables; `more` are variables of its environment."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
     entry = pwd.getpwnam(lent) if lent else None
-    # pg_ctl leaves the server running behind it: pipes would stay open for ever
-    output = subprocess.DEVNULL if "pg_ctl" in command[0] else subprocess.PIPE
     return subprocess.run(
         command,
         cwd="/",
         env=environment | more,
-        stdout=output,
-        stderr=output,
+        capture_output=True,
         text=True,
         check=False,
+        start_new_session=True,  # no Ctrl-C of a terminal reaches the server
         user=entry.pw_uid if entry else None,
         group=entry.pw_gid if entry else None,
         extra_groups=[] if entry else None,
     )
+
+
+def leave_running(lent: str | None, command: list[str], log: Path) -> int:
+    """Starts a program as the account, which goes on when we end, with what it prints in `log`; returns its number.
+
+    No shell reads the words of the command: pg_ctl would write them into a line of one, where a dollar in a path is a variable.
+    """
+    shell = ["/bin/sh", "-c", '"$@" </dev/null >>"$0" 2>&1 & echo $!', str(log), *command]
+    return int(run_as(lent, shell).stdout)
 
 
 def give(path: Path | int, lent: str | None) -> None:

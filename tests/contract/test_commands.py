@@ -12,12 +12,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import typer.main
+from typer.testing import CliRunner
 
 import pipeline
+from tests.servers import remove_server
 from tests.state import read
-from warehouse.profile import ROOT, Profile
+from warehouse import migrate, server
+from warehouse.profile import ROOT, Profile, load
 
 ROOMS = ("warehouse", "extractors", "expectations", "reporting", "dags")
 MAKE = re.compile(r"\bmake((?: (?:-[a-z]+|[A-Z]+=\S+))*) ([a-z][a-z-]*)((?: [A-Z]+=)?[^`\n]*)")
@@ -140,6 +144,54 @@ def test_what_is_not_said_is_asked_for_by_name() -> None:
     done = _make("decide", "KIND=withdraw", "RELEASE=00", "PERSON=a")
     assert done.returncode == 2
     assert "REASON" in done.stderr + done.stdout or "--reason" in done.stderr + done.stdout
+
+
+# what the person got wrong, and what the one line says of it and what to do
+WRONG: dict[str, tuple[dict[str, str], str]] = {
+    "nobody answers": ({"DATABASE_URL": "postgresql://me:geheim@127.0.0.1:1/d"}, "refused .*Start that server, or mend host"),
+    "no URL": ({"DATABASE_URL": "postgresql://me:geheim@127.0.0.1:port/d"}, "DATABASE_URL is not an address of a database: expected"),
+    "a password as it is": (
+        {"DATABASE_URL": "postgresql://me:a@geheim@127.0.0.1/d"},
+        "not an address .* with signs like @",
+    ),
+    "no parameters": ({"DATABASE_URL": "host=x pasword=geheim"}, "DATABASE_URL is not an address of a database: expected"),
+    "no database": ({"DATABASE_URL": "postgresql://me:geheim@127.0.0.1"}, "DATABASE_URL names no database: expected"),
+    "no profile": ({"KOSHI_PROFILE": "geheim"}, "unknown profile .*expected 'sample' or 'live'"),
+    "no folder": ({"KOSHI_STATE": "/dev/null/geheim"}, "Not a directory. Mend that, or set KOSHI_STATE"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_a_person_got_wrong_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    environment, said = WRONG[wrong]
+    for command in (["url"],) if "KOSHI_STATE" in environment else (["url"], ["status"]):
+        done = CliRunner().invoke(pipeline.app, command, env=environment)
+        assert done.exit_code == 1
+        lines = done.output.strip().splitlines()[-1:] if command == ["status"] else done.output.strip().splitlines()
+        assert len(lines) == 1, done.output
+        assert re.search(said, lines[0]), done.output
+        if "DATABASE_URL" in environment:
+            assert "geheim" not in done.output
+
+
+def test_clean_takes_journal_and_database_together_or_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KOSHI_STATE", str(tmp_path))
+    profile = load("sample")
+    try:
+        migrate.prepare(profile)
+        (profile.state / "journal").mkdir(parents=True)
+        refused = CliRunner().invoke(pipeline.app, ["clean"], env={"DATABASE_URL": "postgresql://me@127.0.0.1:1/d"})
+        assert (refused.exit_code, (profile.state / "journal").is_dir()) == (1, True)
+        assert "Nothing was removed: the journal and the database belong together" in refused.output
+        server.stop()  # a database is there whether its server runs or not
+        done = CliRunner().invoke(pipeline.app, ["clean"])
+        assert f"forgotten: {profile.state} and database koshi_sample" in done.output
+        assert (done.exit_code, profile.state.exists(), server.running()) == (0, False, None)
+        with psycopg.connect(server.start().dsn()) as connection:
+            assert connection.execute("select 1 from pg_database where datname = 'koshi_sample'").fetchone() is None
+    finally:
+        server.stop()
+        remove_server(tmp_path)
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="NOT TESTED: no /proc to read argument lists in")

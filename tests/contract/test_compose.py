@@ -69,7 +69,7 @@ def _commands(compose: dict[str, Any]) -> list[list[str]]:
     for _, service in _services(compose):
         command = service.get("command", [])
         if command[:1] == ["bash"]:
-            found += [shlex.split(line) for line in command[2].splitlines() if not line.startswith("(")]
+            found += [shlex.split(line.removesuffix(" || true")) for line in command[2].splitlines() if not line.startswith("(")]
         elif command:
             found.append(command)
         found += [service["healthcheck"]["test"][1:]] if "healthcheck" in service else []

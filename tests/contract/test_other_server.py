@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pwd
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,9 +15,10 @@ import psycopg
 import pytest
 
 from tests.small import fill, run
-from warehouse import migrate, server, server_home
+from warehouse import migrate, readers, server, server_home
 from warehouse.connection import reader_url
-from warehouse.profile import Profile, state_root
+from warehouse.locks import hold
+from warehouse.profile import ROOT, Profile, state_root
 
 BINARIES = Path("/usr/lib/postgresql/15/bin")
 
@@ -56,3 +59,24 @@ def test_postgresql_15_is_enough(url: str, tmp_path: Path, monkeypatch: pytest.M
     with psycopg.connect(reader_url(profile)) as reader:
         assert reader.execute("select current_setting('server_version_num')::int / 10000").fetchone() == (15,)
         assert reader.execute("select arrivals_persons from bi.migration_balance where year = 2020").fetchone() == (1020,)
+
+    # what is not ours to change stands as it was, until the administrator does what the document says
+    elsewhere = reader_url(profile).rpartition("/")[0] + "/postgres"
+    with psycopg.connect(elsewhere) as reader:
+        reader.execute("set transaction_read_only = off")
+        assert reader.execute("select lo_create(0) > 0").fetchone() == (True,)
+        reader.rollback()
+    (told,) = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8"), flags=re.S)
+    with psycopg.connect(url.replace("operator@", "admin@"), autocommit=True) as administrator:
+        administrator.execute(told)
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        psycopg.connect(elsewhere)
+    with psycopg.connect(reader_url(profile), autocommit=True) as reader:
+        assert reader.execute("show temp_file_limit").fetchone() == ("2GB",)
+        for statement in ("select lo_create(0)", "select pg_advisory_lock(1)"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                reader.execute(statement)
+        migrate.prepare(profile)
+        with hold(profile, "run sample"):  # what is closed to everybody stays open to Koshi's login, which may end readers too
+            monkeypatch.setattr(readers, "BOUNDS", dataclasses.replace(readers.BOUNDS, idle_session_timeout=0))
+            assert len(readers.look_after(profile)) == 1

@@ -8,8 +8,10 @@ import psycopg
 import pytest
 
 from tests.state import read
-from warehouse import migrate, roles
+from warehouse import migrate, readers, roles
 from warehouse.connection import connect, reader_url
+from warehouse.keys import content_key
+from warehouse.locks import JOURNAL, until_commit
 from warehouse.profile import Profile
 
 Reader = psycopg.Connection[tuple[object, ...]]
@@ -24,7 +26,6 @@ def reader(settled: Profile) -> Iterator[Reader]:
 def test_the_reader_reads_bi_and_is_refused_every_write_and_every_other_schema(settled: Profile, reader: Reader) -> None:
     assert reader.execute("select count(*) from bi.migration_balance").fetchone() == (4,)
     assert reader.execute("show default_transaction_read_only").fetchone() == ("on",)
-    assert reader.execute("show statement_timeout").fetchone() == ("1min",)
 
     reader.execute("set default_transaction_read_only = off")  # a client may ask; rights, not the setting, must hold
     views = [name for (name,) in read(settled, "select viewname from pg_views where schemaname = 'bi'")]
@@ -53,6 +54,39 @@ def test_the_reader_reads_bi_and_is_refused_every_write_and_every_other_schema(s
     for role in (*roles.GROUPS, "koshi"):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             reader.execute(f"set role {role}")
+
+
+LIMITS = {
+    "statement_timeout": "10min", "idle_in_transaction_session_timeout": "1min", "transaction_timeout": "15min",
+    "idle_session_timeout": "1h", "temp_file_limit": "2GB", "work_mem": "32MB", "default_transaction_read_only": "on",
+}  # fmt: skip
+
+
+def test_what_is_not_about_reading_is_out_of_a_readers_reach(bare: Profile) -> None:
+    key = content_key("lock", JOURNAL)
+    with psycopg.connect(reader_url(bare), autocommit=True) as reader:
+        assert {name: reader.execute(f"show {name}").fetchone() for name in LIMITS} == {name: (value,) for name, value in LIMITS.items()}
+        reader.execute("set default_transaction_read_only = off")
+        for statement in (
+            "select lo_from_bytea(0, 'x')",
+            "select lo_creat(-1)",
+            "select lo_create(0)",
+            f"select pg_advisory_lock({key})",
+            f"select pg_try_advisory_xact_lock_shared({key})",
+            "select pg_advisory_lock(1, 2)",
+            "create temporary table t (a int)",
+            "set temp_file_limit = -1",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                reader.execute(statement)
+    assert read(bare, "select rolconnlimit from pg_roles where rolname = 'bi_reader'") == [(readers.READERS,)]
+    for database in ("postgres", "template1"):
+        with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+            psycopg.connect(f"{reader_url(bare).rpartition('/')[0]}/{database}")
+    for role in roles.GROUPS:  # what is closed to everybody stays open to Koshi
+        with connect(bare) as connection:
+            connection.execute(f"set local role {role}")
+            until_commit(connection, "a lock of the test")
 
 
 def test_the_reader_sees_what_power_bi_asks_for(reader: Reader) -> None:

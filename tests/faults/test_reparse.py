@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from expectations import gate1
+from expectations.read_anew import read_anew
+from expectations.settle import settle
 from extractors import landing, reparse
 from extractors.bns import parse as bns_parse
 from extractors.replay import catch_up
@@ -84,14 +86,15 @@ def test_new_parsing_code_reaches_old_bytes_and_says_that_the_change_is_ours(
         publication.roll_back(dataclasses.replace(settled, database=fresh.database), kept[0][1], "a test", "back to the old reading")
 
 
-def test_a_lost_database_under_new_parsing_code_is_read_anew_by_the_next_run(
+def test_a_lost_database_under_new_parsing_code_is_read_anew_without_asking_an_agency(
     settled: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _new_parser(monkeypatch)
     lost = dataclasses.replace(settled, database=new_profile(tmp_path / "fresh", "koshi_replay").database)
     assert len(catch_up(lost).not_at_hand) == 1
-    _, end = run(lost)
-    assert end.outcome == "published"
+    assert [verdict.state for verdict in read_anew(lost)] == ["accepted"]
+    assert settle(lost).outcome == "published"
+    assert read_anew(lost) == []
     assert read(lost, "select arrivals_persons from bi.migration_balance where year = 2019") == [(1017,)]
 
 

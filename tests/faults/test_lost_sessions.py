@@ -1,0 +1,100 @@
+"""The server ends sessions of ours in the middle of a deed, as it does when the machine has no memory: the deed begins anew, or says so."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from expectations.settle import settle
+from tests.state import read
+from tests.worlds import World, below
+from warehouse import build, connection, steps
+from warehouse.build import BuildError
+from warehouse.connection import LostError, TooLongError, connect
+from warehouse.locks import BUILD, JOURNAL, hold, until_commit
+from warehouse.profile import Profile
+
+
+def _kill_one(profile: Profile, named: str = "koshi%") -> None:
+    """Ends one session of ours; the server ends all others and recovers."""
+    with connect(profile, autocommit=True, application_name="a killer") as session:
+        asked = session.execute("select pid from pg_stat_activity where datname = current_database() and application_name like %s", [named])
+        for (pid,) in asked.fetchmany(1):
+            os.kill(int(pid), signal.SIGKILL)
+
+
+@contextmanager
+def _meanwhile(deed: Callable[[], None], at: str) -> Iterator[list[str]]:
+    """Does the deed once, when this process comes to the step, and gives the steps that were come to."""
+    heard: list[str] = []
+
+    def listener(name: str) -> None:
+        heard.append(name)
+        if heard.count(at) == 1 and name == at:
+            deed()
+
+    steps.listen(listener)
+    try:
+        yield heard
+    finally:
+        steps._listeners.remove(listener)
+
+
+def test_a_session_that_the_server_ends_is_said_in_one_line(bare: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(LostError, match=r"ended a session .*: what was not committed is undone, run again"), connect(bare) as session:
+        os.kill(session.info.backend_pid, signal.SIGKILL)
+        session.execute("select 1")
+    with connect(bare) as session:  # waits until the server has recovered
+        assert session.execute("show statement_timeout").fetchone() == ("10min",)
+    monkeypatch.setattr(connection, "STATEMENT_SECONDS", 0.1)
+    with pytest.raises(TooLongError, match=r"due to statement timeout; 0.1 s are allowed"), connect(bare) as session:
+        session.execute("select pg_sleep(5)")
+
+
+@pytest.mark.parametrize("place", ["publish.journal", "publish.commit"])
+def test_a_settling_goes_on_after_a_killed_session(bare: Profile, place: str) -> None:
+    world = World(bare)
+    world.rule("below", below(100))
+    world.deliver("a", "1", 10)
+    with hold(bare, "run sample"), _meanwhile(lambda: _kill_one(bare), at=place) as heard:
+        assert settle(bare, world).outcome in ("published", "nothing new")  # the entry of the first try stands, and was applied
+    assert any(line.startswith("begun anew: ") for line in heard)
+    assert read(bare, "select number from meta.publication") == [(1,)]
+    assert read(bare, "select count(*) from bi.figures") == [(1,)]
+
+
+def test_who_lost_his_lock_writes_nothing(bare: Profile) -> None:
+    with hold(bare, BUILD), pytest.raises(LostError, match=f"the lock {BUILD} was lost with its session"):
+        _kill_one(bare, f"koshi {BUILD}%")
+        with connect(bare) as session:
+            until_commit(session, JOURNAL)
+
+
+def test_what_the_server_ended_in_dbt_is_no_releases_fault(bare: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = threading.Event()
+
+    def kill_dbt() -> None:
+        while not done.wait(0.02):
+            with connect(bare, autocommit=True, application_name="a killer") as session:
+                session.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity"
+                    " where application_name = 'koshi dbt' and clock_timestamp() - backend_start > interval '50 ms'"
+                )
+
+    killer = threading.Thread(target=kill_dbt)
+    killer.start()
+    try:
+        with pytest.raises(LostError, match="dbt: the server ended a session of"):
+            build._dbt(bare, ["drop_rule"])
+    finally:
+        done.set()
+        killer.join()
+    monkeypatch.setattr(connection, "STATEMENT_SECONDS", 0.001)
+    with pytest.raises(BuildError, match="due to statement timeout") as raised:
+        build._dbt(bare, ["drop_rule"])
+    assert not raised.value.nodes
