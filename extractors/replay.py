@@ -117,11 +117,14 @@ def reland(connection: Connection, archive: Archive, entry: Entry, kept: Kept) -
     """Applies an entry of deliveries: their rows are parsed anew from the archived bytes. The caller commits.
 
     Returns which releases this code reads otherwise, and why: the ledger says that their rows are not at hand.
+    Raises `ArchiveError` if the archive no longer has what the entry speaks of.
     """
     body = entry.body
     source, dataset = body["source"], body["dataset"]
     if entry.kind == "landed":
         snapshots = [archive.read_manifest(snapshot["manifest"]) for snapshot in body["snapshots"]]
+        for snapshot, recorded in zip(snapshots, body["snapshots"], strict=True):
+            snapshot.refuse_other([recorded])
         name = delivery_of(snapshots)
         known = {name: (snapshots, body.get("declaration") or kept.get((source, dataset, name)))}
     else:

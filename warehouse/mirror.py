@@ -79,7 +79,7 @@ def seal(connection: Connection, journal: Journal) -> Entry | None:
 
 def faults_of_mirror(connection: Connection, journal: Journal, there: Sequence[Entry], *, whole: bool = False) -> list[str]:
     """A line if the last entry that this database has applied is another than the journal's; with `whole` a line on each such entry."""
-    first = 0 if whole else min(last(connection).sequence, len(there)) - 1
+    first = 0 if whole else max(0, min(last(connection).sequence, len(there)) - 1)
     faults = []
     for theirs, stated in _rows(connection, first)[: len(there) - first]:
         ours = there[theirs.sequence - 1]

@@ -76,8 +76,8 @@ def _exchange(journal: Journal) -> None:
     _file(journal, 3).write_bytes(two)
 
 
-def _write(name: str, text: str) -> Callable[[Journal], None]:
-    return lambda journal: bool(Path(journal.root, name).write_text(text, "utf-8")) or None
+def _write(name: str, text: str) -> Callable[[Journal], object]:
+    return lambda journal: Path(journal.root, name).write_text(text, "utf-8")
 
 
 def _edit_and_sign(journal: Journal, number: int) -> None:
