@@ -98,6 +98,11 @@ class Snapshot:
         return content_key("snapshot", self.source, self.dataset, self.delivery, self.request.fingerprint, self.sha256)
 
     @property
+    def body_path(self) -> str:
+        """Where its bytes lie in the archive."""
+        return f"snapshots/{self.sha256[:2]}/{self.sha256}"
+
+    @property
     def recorded(self) -> dict[str, Any]:
         """What the journal and `meta.snapshot` say of it."""
         return {
@@ -156,7 +161,7 @@ class Archive:
         """Stores the bytes, then the manifest; returns the snapshot with its manifest's path. Repeating it changes nothing."""
         self._write_body(snapshot, body)
         path, content = self._manifest(snapshot, number)
-        self._once(path, content)
+        self.keep(path, content)
         return replace(snapshot, manifest=path)
 
     def write_delivery(self, answers: Sequence[tuple[Snapshot, bytes]]) -> list[Snapshot]:
@@ -170,13 +175,13 @@ class Archive:
 
     def body(self, snapshot: Snapshot) -> bytes:
         """The exact bytes. Raises `ArchiveError` if they are missing or no longer those of the manifest."""
-        path = self._body_path(snapshot.sha256)
+        path = snapshot.body_path
         try:
-            found = self._read(path)
+            found = self.read(path)
         except FileNotFoundError:
             raise ArchiveError(f"{self.where}: the bytes of {snapshot.manifest} are missing ({path}): {RESTORE}") from None
         if hashlib.sha256(found).hexdigest() != snapshot.sha256:
-            raise ArchiveError(f"{self.where}: {path} is damaged: its sha256 is not its name: {RESTORE}")
+            raise ArchiveError(f"{self.where}: the bytes of {snapshot.manifest} are damaged: {path} is not of that sha256: {RESTORE}")
         return found
 
     def deliveries(self, source: str, dataset: str) -> list[str]:
@@ -188,6 +193,13 @@ class Archive:
         names = [(source, dataset) for source in self._names("manifests") for dataset in self._names(f"manifests/{source}")]
         return {f"{source}.{dataset}": self.deliveries(source, dataset) for source, dataset in names}
 
+    def manifests(self) -> list[str]:
+        """The paths of all manifests, of every delivery that was written to its end."""
+        folders = [
+            f"manifests/{name.replace('.', '/')}/{delivery}" for name, deliveries in self.holdings().items() for delivery in deliveries
+        ]
+        return [f"{folder}/{name}" for folder in folders for name in self._names(folder) if name.endswith(".json")]
+
     def snapshots(self, source: str, dataset: str, delivery: str) -> list[Snapshot]:
         """The snapshots of one delivery, in the order in which they were asked for."""
         folder = f"manifests/{source}/{dataset}/{delivery}"
@@ -196,7 +208,7 @@ class Archive:
     def read_manifest(self, path: str) -> Snapshot:
         """The snapshot that a manifest describes. Raises `ArchiveError` if it is missing, or is none."""
         try:
-            content: dict[str, Any] = json.loads(self._read(path))
+            content: dict[str, Any] = json.loads(self.read(path))
             request = content.pop("request")
             pairs = {key: tuple((str(k), str(v)) for k, v in request[key]) for key in ("params", "form")}
             return Snapshot(**content, request=Request(request["method"], request["url"], **pairs), manifest=path)
@@ -215,7 +227,7 @@ class Archive:
                 continue
         return sorted(found)
 
-    def _read(self, path: str) -> bytes:
+    def read(self, path: str) -> bytes:
         """The content of the path in the first layer that has it. Raises `FileNotFoundError`."""
         for fs, root in self._layers:
             if fs.exists(f"{root}/{path}"):
@@ -234,22 +246,20 @@ class Archive:
     def _write_body(self, snapshot: Snapshot, body: bytes) -> None:
         if hashlib.sha256(body).hexdigest() != snapshot.sha256:
             raise ArchiveError(f"{snapshot.source}.{snapshot.dataset}: the bytes are not those of sha256 {snapshot.sha256}")
-        self._once(self._body_path(snapshot.sha256), body)
+        self.keep(snapshot.body_path, body)
 
-    @staticmethod
-    def _body_path(sha256: str) -> str:
-        return f"snapshots/{sha256[:2]}/{sha256}"
-
-    def _once(self, path: str, content: bytes) -> None:
+    def keep(self, path: str, content: bytes) -> bool:
+        """Writes a file of the archive; False if it is there already. Raises `ArchiveError` if that says something else."""
         target = f"{self.root}/{path}"
         try:
-            if self._read(path) != content:
+            if self.read(path) != content:
                 raise ArchiveError(f"{target} exists with other content, and the archive is write-once: it is damaged: {RESTORE}")
         except FileNotFoundError:
             durable.put(self.fs, target, content)
-        else:
-            if self.fs.exists(target):
-                durable.settle(self.fs, target)
+            return True
+        if self.fs.exists(target):
+            durable.settle(self.fs, target)
+        return False
 
 
 def archive_of(profile: Profile) -> Archive:

@@ -24,6 +24,11 @@ def last(connection: Connection) -> Head:
     return Head(*row) if row else Head(0, None)
 
 
+def applied(connection: Connection) -> list[Entry]:
+    """All entries that this database has applied; what each followed is not in the mirror."""
+    return [entry for entry, _ in _rows(connection, 0)]
+
+
 def keep(connection: Connection, entry: Entry) -> None:
     """Notes that the entry is applied; in the transaction that applies it."""
     connection.execute(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,10 +65,10 @@ def test_a_damaged_or_missing_manifest_is_named(tmp_path: Path, text: str) -> No
     archive = Archive(str(tmp_path))
     stored = archive.write(_snapshot(b"x"), b"x", 1)
     (tmp_path / stored.manifest).write_text(text, "utf-8")
-    with pytest.raises(ArchiveError, match=rf"the manifest {stored.manifest} is damaged: .*: restore the archive"):
+    with pytest.raises(ArchiveError, match=rf"the manifest {re.escape(stored.manifest)} is damaged: .*: restore the archive"):
         archive.snapshots("bns", "d", "20260101T000000+0000")
     (tmp_path / stored.manifest).unlink()
-    with pytest.raises(ArchiveError, match=rf"the manifest {stored.manifest} is missing: restore the archive"):
+    with pytest.raises(ArchiveError, match=rf"the manifest {re.escape(stored.manifest)} is missing: restore the archive"):
         archive.read_manifest(stored.manifest)
 
 
@@ -86,7 +87,7 @@ def test_a_manifest_that_was_edited_since_it_was_recorded_is_named(field: str) -
     }.get(field, "another")  # fmt: skip
     changes: dict[str, Any] = {field: other}
     with pytest.raises(
-        ArchiveError, match=rf"bns\.d: the manifest {stored.manifest} was edited: .*recorded was .*: restore the archive"
+        ArchiveError, match=rf"bns\.d: the manifest {re.escape(stored.manifest)} was edited: .*recorded was .*: restore the archive"
     ) as raised:
         replace(stored, **changes).refuse_other([recorded])
     assert ("snapshot_key" if field == "delivery" else field) in str(raised.value)
