@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, LiteralString
 
@@ -45,7 +46,8 @@ def record(connection: Connection, journal: Journal, kind: str, body: dict[str, 
         apply(connection, sealed)
         journal.append(sealed)
         head = sealed.head
-    entry = Entry(head.sequence + 1, kind, now(), body, head.digest or "")
+    # as it is read back: what is applied now and what a replay applies are one
+    entry = Entry(head.sequence + 1, kind, now(), json.loads(json.dumps(body)), head.digest or "")
     apply(connection, entry)
     journal.append(entry)
     return entry
