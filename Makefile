@@ -15,10 +15,10 @@ export KOSHI_PROFILE := live
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test lint unit histories fuzz bench serve report init url psql record status rollback unpin decide stop clean replay lock
+.PHONY: help setup setup-dev run test lint unit histories fuzz bench serve report init url psql record status rollback unpin decide stop clean replay check backup restore lock
 
 # what a person writes goes through the environment as it is: neither make nor a shell reads a quote, a dollar or a blank in it
-ASKED := SQL NUMBER RELEASE KIND PERSON REASON SOURCE DATASET FILE REQUEST CAPTURE RETRIEVED NOTE SEED N
+ASKED := SQL NUMBER RELEASE KIND PERSON REASON SOURCE DATASET FILE REQUEST CAPTURE RETRIEVED NOTE SEED N FOLDER
 $(foreach name,$(ASKED),$(eval override $(name) := $$(value $(name))))
 export $(ASKED)
 
@@ -95,6 +95,15 @@ decide: setup ## accept, hold or withdraw a release: make decide KIND=withdraw R
 
 replay: setup ## make the warehouse from archive and journal
 	@$(PY) pipeline.py replay
+
+check: setup ## verify archive, journal, ledger and rows against each other
+	@$(PY) pipeline.py check
+
+backup: setup ## copy archive and journal: make backup FOLDER=...
+	@$(PY) pipeline.py backup
+
+restore: setup ## put archive and journal back: make restore FOLDER=..., then make replay
+	@$(PY) pipeline.py restore
 
 stop: setup ## stop the embedded server
 	@$(PY) pipeline.py stop

@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 from extractors.archive import Archive
+from extractors.backup import Copied
 from extractors.source import ByHand
 from reporting import airflow_home
 from warehouse import connection as database
@@ -273,6 +274,53 @@ def replay() -> None:
     say(console, f"{counted(replayed.entries, 'journal entry')} applied")
     for line in (*(f"rows not at hand: {why}" for why in replayed.not_at_hand), *(f"not rebuilt: {why}" for why in replayed.not_rebuilt)):
         say(console, line)
+
+
+@app.command()
+def check() -> None:
+    """Verifies archive, journal, ledger and rows against each other, a line a finding. Exit 1 if anything is found; nothing is changed."""
+    from extractors.verify import check as findings
+
+    profile, console = load(), Console()
+    with _told(console):
+        migrate.prepare(profile)
+        with console.status("checking") as shown:
+            found = findings(profile, lambda part: shown.update(f"checking {part}"))
+    for line in found:
+        say(console, (line, "red"))
+    say(console, f"{profile.name}: {counted(len(found), 'finding')} in archive, journal, ledger and rows")
+    raise typer.Exit(BROKEN if found else 0)
+
+
+FOLDER = Annotated[str, typer.Argument(envvar="FOLDER", help="A folder, or any fsspec URL.")]
+
+
+@app.command()
+def backup(folder: FOLDER) -> None:
+    """Copies archive and journal into a folder, only what it lacks, and checks the copy. Others may go on meanwhile."""
+    from extractors.backup import back_up
+
+    _copied(lambda profile: back_up(profile, folder), f"backed up in {folder}")
+
+
+@app.command()
+def restore(folder: FOLDER) -> None:
+    """Puts archive and journal back from a backup; what is there and different is named, and nothing is overwritten."""
+    from extractors.backup import restore as put_back
+
+    _copied(lambda profile: put_back(profile, folder), f"restored from {folder}; `make replay` makes the warehouse of it")
+
+
+def _copied(deed: Callable[[Profile], Copied], done: str) -> None:
+    profile, console = load(), Console()
+    with _told(console), console.status("copying"):
+        copied = deed(profile)
+    for line in copied.findings:
+        say(console, (line, "red"))
+    said = "not all of it was copied" if copied.findings else done
+    answers, entries = counted(copied.answers, "answer"), counted(copied.entries, "journal entry")
+    say(console, f"{profile.name}: {answers} ({copied.new_answers:,} new), {entries} ({copied.new_entries:,} new): {said}")
+    raise typer.Exit(BROKEN if copied.findings else 0)
 
 
 @app.command()

@@ -11,18 +11,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import fsspec
 
 from extractors.source import Capture
+from warehouse import durable
+from warehouse.durable import UNFINISHED
 from warehouse.keys import content_key
 from warehouse.profile import Profile
 
 SHOWN_CHARACTERS = 300
-UNFINISHED = ".part"
+RESTORE = "restore the archive from a backup (make restore, docs/operations.md)"
 
 
 class ArchiveError(RuntimeError):
@@ -94,6 +97,57 @@ class Snapshot:
         """The snapshot's key in the warehouse."""
         return content_key("snapshot", self.source, self.dataset, self.delivery, self.request.fingerprint, self.sha256)
 
+    @property
+    def body_path(self) -> str:
+        """Where its bytes lie in the archive."""
+        return f"snapshots/{self.sha256[:2]}/{self.sha256}"
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """What the journal and `meta.snapshot` say of it."""
+        return {
+            "snapshot_key": self.key,
+            "source": self.source,
+            "dataset": self.dataset,
+            "sha256": self.sha256,
+            "size_bytes": self.size_bytes,
+            "manifest": self.manifest,
+            "method": self.request.method,
+            "url": self.request.url,
+            "request": {name: [list(pair) for pair in getattr(self.request, name)] for name in ("params", "form")},
+            "retrieved_at": self.retrieved_at,
+            "status": self.status,
+            "content_type": self.content_type,
+            "capture": self.capture,
+            "licence": self.licence,
+            "attribution": self.attribution,
+            "note": self.note,
+            "edition": self.edition,
+        }
+
+    def refuse_other(self, recorded: Sequence[Mapping[str, Any]]) -> None:
+        """Raises `ArchiveError` if none of what was recorded of the manifest when it landed is what it says now; nothing recorded is fine.
+
+        Earlier versions recorded less: what they left out is not compared.
+        """
+        mine, edited = self.recorded, list[str]()
+        for words in recorded:
+            edited = [name for name, value in mine.items() if words.get(name) is not None and _instant(words[name]) != _instant(value)]
+            if not edited:
+                return
+        if edited:
+            edited = [name for name in edited if name != "snapshot_key"] or edited  # it is made of the others
+            said = "; ".join(f"{name} is {mine[name]!r}, recorded was {recorded[-1][name]!r}" for name in edited)
+            raise ArchiveError(f"{self.source}.{self.dataset}: the manifest {self.manifest} was edited: {said}: {RESTORE}")
+
+
+def _instant(value: object) -> object:
+    """An instant as such, however it is written; anything else as it is."""
+    try:
+        return datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
 
 class Archive:
     """A folder or any fsspec URL, and those below it, which are read and never written. Nothing is ever changed or removed."""
@@ -107,7 +161,7 @@ class Archive:
         """Stores the bytes, then the manifest; returns the snapshot with its manifest's path. Repeating it changes nothing."""
         self._write_body(snapshot, body)
         path, content = self._manifest(snapshot, number)
-        self._once(path, content)
+        self.keep(path, content)
         return replace(snapshot, manifest=path)
 
     def write_delivery(self, answers: Sequence[tuple[Snapshot, bytes]]) -> list[Snapshot]:
@@ -116,21 +170,18 @@ class Archive:
             self._write_body(snapshot, body)
         manifests = [self._manifest(snapshot, number) for number, (snapshot, _) in enumerate(answers, 1)]
         folder = manifests[0][0].rpartition("/")[0]
-        self.fs.makedirs(f"{self.root}/{folder}{UNFINISHED}", exist_ok=True)
-        for path, content in manifests:
-            self.fs.pipe_file(f"{self.root}/{folder}{UNFINISHED}/{path.rpartition('/')[2]}", content)
-        self.fs.mv(f"{self.root}/{folder}{UNFINISHED}", f"{self.root}/{folder}", recursive=True)
+        durable.put_folder(self.fs, f"{self.root}/{folder}", {path.rpartition("/")[2]: content for path, content in manifests})
         return [replace(snapshot, manifest=path) for (snapshot, _), (path, _) in zip(answers, manifests, strict=True)]
 
     def body(self, snapshot: Snapshot) -> bytes:
         """The exact bytes. Raises `ArchiveError` if they are missing or no longer those of the manifest."""
-        path = self._body_path(snapshot.sha256)
+        path = snapshot.body_path
         try:
-            found = self._read(path)
+            found = self.read(path)
         except FileNotFoundError:
-            raise ArchiveError(f"{self.where}: the bytes of {snapshot.manifest} are missing ({path}): restore the archive") from None
+            raise ArchiveError(f"{self.where}: the bytes of {snapshot.manifest} are missing ({path}): {RESTORE}") from None
         if hashlib.sha256(found).hexdigest() != snapshot.sha256:
-            raise ArchiveError(f"{self.where}: {path} is damaged: its sha256 is not its name; restore the archive")
+            raise ArchiveError(f"{self.where}: the bytes of {snapshot.manifest} are damaged: {path} is not of that sha256: {RESTORE}")
         return found
 
     def deliveries(self, source: str, dataset: str) -> list[str]:
@@ -142,17 +193,29 @@ class Archive:
         names = [(source, dataset) for source in self._names("manifests") for dataset in self._names(f"manifests/{source}")]
         return {f"{source}.{dataset}": self.deliveries(source, dataset) for source, dataset in names}
 
+    def manifests(self) -> list[str]:
+        """The paths of all manifests, of every delivery that was written to its end."""
+        folders = [
+            f"manifests/{name.replace('.', '/')}/{delivery}" for name, deliveries in self.holdings().items() for delivery in deliveries
+        ]
+        return [f"{folder}/{name}" for folder in folders for name in self._names(folder) if name.endswith(".json")]
+
     def snapshots(self, source: str, dataset: str, delivery: str) -> list[Snapshot]:
         """The snapshots of one delivery, in the order in which they were asked for."""
         folder = f"manifests/{source}/{dataset}/{delivery}"
         return [self.read_manifest(f"{folder}/{name}") for name in self._names(folder) if name.endswith(".json")]
 
     def read_manifest(self, path: str) -> Snapshot:
-        """The snapshot that a manifest describes."""
-        content: dict[str, Any] = json.loads(self._read(path))
-        request = content.pop("request")
-        pairs = {key: tuple((str(k), str(v)) for k, v in request[key]) for key in ("params", "form")}
-        return Snapshot(**content, request=Request(request["method"], request["url"], **pairs), manifest=path)
+        """The snapshot that a manifest describes. Raises `ArchiveError` if it is missing, or is none."""
+        try:
+            content: dict[str, Any] = json.loads(self.read(path))
+            request = content.pop("request")
+            pairs = {key: tuple((str(k), str(v)) for k, v in request[key]) for key in ("params", "form")}
+            return Snapshot(**content, request=Request(request["method"], request["url"], **pairs), manifest=path)
+        except FileNotFoundError:
+            raise ArchiveError(f"{self.where}: the manifest {path} is missing: {RESTORE}") from None
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ArchiveError(f"{self.where}: the manifest {path} is damaged: {error}: {RESTORE}") from error
 
     def _names(self, folder: str) -> list[str]:
         """What lies in the folder of any layer, sorted."""
@@ -164,7 +227,7 @@ class Archive:
                 continue
         return sorted(found)
 
-    def _read(self, path: str) -> bytes:
+    def read(self, path: str) -> bytes:
         """The content of the path in the first layer that has it. Raises `FileNotFoundError`."""
         for fs, root in self._layers:
             if fs.exists(f"{root}/{path}"):
@@ -183,23 +246,20 @@ class Archive:
     def _write_body(self, snapshot: Snapshot, body: bytes) -> None:
         if hashlib.sha256(body).hexdigest() != snapshot.sha256:
             raise ArchiveError(f"{snapshot.source}.{snapshot.dataset}: the bytes are not those of sha256 {snapshot.sha256}")
-        self._once(self._body_path(snapshot.sha256), body)
+        self.keep(snapshot.body_path, body)
 
-    @staticmethod
-    def _body_path(sha256: str) -> str:
-        return f"snapshots/{sha256[:2]}/{sha256}"
-
-    def _once(self, path: str, content: bytes) -> None:
+    def keep(self, path: str, content: bytes) -> bool:
+        """Writes a file of the archive; False if it is there already. Raises `ArchiveError` if that says something else."""
         target = f"{self.root}/{path}"
         try:
-            if self._read(path) != content:
-                raise ArchiveError(f"{target} exists with other content: the archive is write-once")
-            return
+            if self.read(path) != content:
+                raise ArchiveError(f"{target} exists with other content, and the archive is write-once: it is damaged: {RESTORE}")
         except FileNotFoundError:
-            self.fs.makedirs(target.rsplit("/", 1)[0], exist_ok=True)
-        # a kill in the middle leaves only a part file, which nobody reads
-        self.fs.pipe_file(f"{target}{UNFINISHED}", content)
-        self.fs.mv(f"{target}{UNFINISHED}", target)
+            durable.put(self.fs, target, content)
+            return True
+        if self.fs.exists(target):
+            durable.settle(self.fs, target)
+        return False
 
 
 def archive_of(profile: Profile) -> Archive:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt
 
-from extractors.replay import catch_up
+from extractors.replay import catch_up, is_behind
 from warehouse.journal import OvertakenError
 from warehouse.profile import Profile
 
@@ -23,7 +23,8 @@ def caught_up(profile: Profile, deed: Callable[[], Result]) -> Result:
 
     @retry(retry=retry_if_exception_type(OvertakenError), stop=stop_after_attempt(5), reraise=True)
     def attempt() -> Result:
-        catch_up(profile)
+        if is_behind(profile):
+            catch_up(profile)
         return deed()
 
     return attempt()

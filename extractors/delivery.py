@@ -10,6 +10,7 @@ from extractors.archive import Archive, ArchiveError, Snapshot, archive_of
 from extractors.http import LiveTransport, ReplayTransport, UndeclaredError, dropin_folder, file_asked_for
 from extractors.landing import Landed, land
 from extractors.raw import LandingError
+from extractors.recorded import refuse_changed
 from extractors.reparse import reparse
 from extractors.source import Source, at_configured_addresses, load_source
 from warehouse.connection import connect
@@ -100,6 +101,8 @@ def _replayed(profile: Profile, archive: Archive, source: Source, dataset: str, 
 
     A delivery that has landed stays what it was when it came, whatever is declared today.
     """
+    with connect(profile, "koshi_loader") as connection:
+        refuse_changed(connection, archive, source.code, dataset)
     deliveries = archive.deliveries(source.code, dataset)
     if not deliveries:
         raise LandingError(

@@ -7,6 +7,7 @@ from collections.abc import Collection
 import psycopg
 
 from extractors.archive import Archive, ArchiveError, archive_of
+from extractors.recorded import refuse_edited
 from extractors.replay import Written, rows_from_bytes
 from warehouse.connection import Connection, connect
 from warehouse.fingerprint import core_schema
@@ -42,6 +43,7 @@ def _restore(
     failed: dict[int, str] = {}
     try:
         snapshots = [archive.read_manifest(path) for path in manifests]
+        refuse_edited(connection, snapshots)
         with connection.transaction():
             failed = rows_from_bytes(connection, archive, source, dataset, snapshots, declaration, wanted)
             if failed:
@@ -49,6 +51,6 @@ def _restore(
         good = [release for release in wanted if release.release_key not in failed]
         if failed and good:
             rows_from_bytes(connection, archive, source, dataset, snapshots, declaration, good)
-    except (ArchiveError, FileNotFoundError) as error:
+    except ArchiveError as error:
         failed = {release.release_key: str(error) for release in wanted}
     return {key: f"{source}.{dataset}: {why}" for key, why in failed.items()}

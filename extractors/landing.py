@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from extractors import digest
 from extractors.archive import Archive, Snapshot
 from extractors.raw import copy, delete
+from extractors.recorded import refuse_edited
 from extractors.rows import UNREADABLE, Answered, ContractError, Parsed, parsing
 from extractors.source import Dataset, Source
 from warehouse import ledger
@@ -59,7 +60,9 @@ def land(
     A slice whose rows are those of the release ranked directly below is unchanged (under a new edition label: confirmed).
     A slice that cannot be read becomes a release without rows, which gate 1 rejects by name; the other slices land.
     A slice without rows of which there never was a release is not there yet: it makes none.
+    Raises `ArchiveError` for a manifest that says something else than when it was landed.
     """
+    refuse_edited(connection, snapshots)
     if _is_known(connection, source.code, dataset_name, snapshots):
         return Landed(known=True)
     dataset = source.dataset(dataset_name)
@@ -121,7 +124,7 @@ def stage(
         "source": source,
         "dataset": dataset_name,
         "delivery": about.name,
-        "snapshots": [_snapshot_row(snapshot) for snapshot in snapshots],
+        "snapshots": [snapshot.recorded for snapshot in snapshots],
         "releases": [words for kind, words in said if kind == "release"],
         "confirmations": [words for kind, words in said if kind == "confirmation"],
     }
@@ -279,22 +282,3 @@ def _is_known(connection: Connection, source: str, dataset: str, snapshots: Sequ
         },
     ).fetchall()
     return any(known for (known,) in found)
-
-
-def _snapshot_row(snapshot: Snapshot) -> dict[str, Any]:
-    return {
-        "snapshot_key": snapshot.key,
-        "source": snapshot.source,
-        "dataset": snapshot.dataset,
-        "sha256": snapshot.sha256,
-        "size_bytes": snapshot.size_bytes,
-        "manifest": snapshot.manifest,
-        "method": snapshot.request.method,
-        "url": snapshot.request.url,
-        "request": {"params": snapshot.request.params, "form": snapshot.request.form},
-        "retrieved_at": snapshot.retrieved_at,
-        "status": snapshot.status,
-        "capture": snapshot.capture,
-        "licence": snapshot.licence,
-        "attribution": snapshot.attribution,
-    }

@@ -170,7 +170,7 @@ class PoliteSession(requests.Session):
         except TurnError as error:
             raise self._error(error.found, error.advice) from error
         except (OSError, ValueError) as error:  # of these is every other error of requests
-            raise self._error(_cause(error), "Compare base_urls, http.headers and the KOSHI_ variables with docs/live.md") from None
+            raise self._error(_cause(error), "Compare base_urls, http.headers and the KOSHI_ variables with docs/operations.md") from None
         finally:
             self._deadline.pause()
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from extractors.archive import Archive, Snapshot
 from extractors.landing import Landed, as_declared, declaration_of, stage
+from extractors.recorded import refuse_edited
 from extractors.rows import UNREADABLE
 from extractors.source import Source
 from warehouse import ledger
@@ -58,12 +59,17 @@ def last_parser(connection: Connection, source: str, dataset: str) -> str | None
 
 
 def deliveries(connection: Connection, archive: Archive, source: str, dataset: str) -> dict[str, tuple[list[Snapshot], Declaration]]:
-    """The landed deliveries of a dataset by name, in order of retrieval, each with its snapshots and the declaration kept with it."""
+    """The landed deliveries of a dataset by name, in order of retrieval, each with its snapshots and the declaration kept with it.
+
+    Raises `ArchiveError` if a manifest is missing, or not as it was when it landed.
+    """
     rows = connection.execute(
         "select delivery, manifests, declaration from meta.delivery where (source, dataset) = (%s, %s) order by retrieved_at, delivery",
         [source, dataset],
     ).fetchall()
-    return {name: ([archive.read_manifest(path) for path in manifests], declaration) for name, manifests, declaration in rows}
+    found = {name: ([archive.read_manifest(path) for path in manifests], declaration) for name, manifests, declaration in rows}
+    refuse_edited(connection, [snapshot for snapshots, _ in found.values() for snapshot in snapshots])
+    return found
 
 
 def _add(body: dict[str, Any], said: dict[str, Any]) -> None:

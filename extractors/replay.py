@@ -16,7 +16,7 @@ from extractors.raw import copy, delete
 from extractors.reparse import Declaration, deliveries
 from extractors.rows import ContractError
 from extractors.source import SourceError, load_source
-from warehouse import ledger
+from warehouse import ledger, mirror
 from warehouse.build import BuildError, build, is_built
 from warehouse.candidate import Candidate, current_publication
 from warehouse.connection import Connection, again_if_lost, connect
@@ -50,15 +50,16 @@ class Written(NamedTuple):
 
 @again_if_lost
 def catch_up(profile: Profile, progress: Callable[[Entry], None] = lambda entry: None) -> Replayed:
-    """Applies what the database lacks of the journal; `progress` hears of each entry.
+    """Looks at the whole journal, then applies what the database lacks of it; `progress` hears of each entry.
 
     Releases are parsed anew from the archive. Where this code reads the bytes otherwise than the code of that time, the release is in
     the ledger and its rows are not at hand: the next run parses its delivery anew. Publications that are still kept are built anew if
     their code is this code, the one that readers see under any code; the others are named.
+    Raises `JournalError` if the journal is damaged: then nothing was applied.
     """
     replayed = Replayed()
     with step("catch_up"):
-        if _is_behind(profile):
+        if is_behind(profile, mirror.agree):
             # nobody else builds or writes: a publication is built anew in the schema that all builds share
             with hold(profile, BUILD, wait=True):
                 with hold(profile, JOURNAL, wait=True):
@@ -69,10 +70,10 @@ def catch_up(profile: Profile, progress: Callable[[Entry], None] = lambda entry:
     return replayed
 
 
-def _is_behind(profile: Profile) -> bool:
-    """Whether the database lacks entries, or readers their publication; asked while nobody is between his entry and his commit."""
+def is_behind(profile: Profile, lacks: Callable[[Connection, Journal], object] = mirror.is_out_of_step) -> bool:
+    """Whether the database `lacks` entries, or readers their publication; asked while nobody is between his entry and his commit."""
     with hold(profile, JOURNAL, wait=True), connect(profile, "koshi_loader") as connection:
-        if Journal(profile.journal).head() > ledger.last_applied(connection):
+        if lacks(connection, Journal(profile.journal)):
             return True
         current = current_publication(connection)
         return current is not None and readers_schema(connection) != Candidate(current[0], ()).schema
@@ -80,7 +81,8 @@ def _is_behind(profile: Profile) -> bool:
 
 def _apply_missing(profile: Profile, progress: Callable[[Entry], None], replayed: Replayed) -> None:
     with connect(profile, "koshi_loader") as connection:
-        missing = Journal(profile.journal).entries(after=ledger.last_applied(connection))
+        missing = mirror.agree(connection, Journal(profile.journal))
+    ledger.refuse_unknown(missing)
     kept = _kept_declarations(missing)
     for entry in missing:
         progress(entry)
@@ -116,11 +118,14 @@ def reland(connection: Connection, archive: Archive, entry: Entry, kept: Kept) -
     """Applies an entry of deliveries: their rows are parsed anew from the archived bytes. The caller commits.
 
     Returns which releases this code reads otherwise, and why: the ledger says that their rows are not at hand.
+    Raises `ArchiveError` if the archive no longer has what the entry speaks of.
     """
     body = entry.body
     source, dataset = body["source"], body["dataset"]
     if entry.kind == "landed":
         snapshots = [archive.read_manifest(snapshot["manifest"]) for snapshot in body["snapshots"]]
+        for snapshot, recorded in zip(snapshots, body["snapshots"], strict=True):
+            snapshot.refuse_other([recorded])
         name = delivery_of(snapshots)
         known = {name: (snapshots, body.get("declaration") or kept.get((source, dataset, name)))}
     else:

@@ -6,12 +6,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Sequence
+from typing import Any, LiteralString
 
+import psycopg
+from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from warehouse import mirror
 from warehouse.connection import Connection
-from warehouse.journal import Entry, Journal, JournalError, OvertakenError, now
+from warehouse.journal import RESTORE, Entry, Journal, JournalError, OvertakenError, now
 from warehouse.keys import content_key
 from warehouse.locks import JOURNAL, until_commit
 
@@ -20,18 +25,29 @@ ACCEPTED_STATES = ("accepted", "held", "published", "superseded")
 DECIDED = "(state = 'withdrawn' or (state = 'held' and held_in_candidate is null))"
 
 
+# what an entry meets that lacks a field, or has one or a value that this code does not know
+MISSHAPEN = (KeyError, psycopg.errors.UndefinedColumn, psycopg.errors.NotNullViolation, psycopg.errors.CheckViolation)
+
+
 def record(connection: Connection, journal: Journal, kind: str, body: dict[str, Any]) -> Entry:
     """Applies a change inside the caller's transaction and writes the journal's entry; the caller commits.
 
-    Raises `OvertakenError` if the journal is ahead of this database: another process died between its entry and its commit.
+    Raises `OvertakenError` if the journal, its head record and this database do not end with the same entry: another process died
+    between them, or an end was lost. Who catches up with the journal first mends it, or hears what is wrong.
     """
     until_commit(connection, JOURNAL)
-    head, mirrored = journal.head(), last_applied(connection)
-    if head > mirrored:
-        raise OvertakenError(f"the journal stands at {head}, this database at {mirrored}: run again, the entries are applied first")
-    if head < mirrored:
-        raise JournalError(f"the journal ends at {head}, but this database has applied {mirrored} entries: restore the journal")
-    entry = Entry(head + 1, kind, now(), body)
+    if mirror.is_out_of_step(connection, journal):
+        raise OvertakenError(
+            f"the journal ends at entry {journal.head()}, its head record at {journal.head_record()}, this database at "
+            f"{mirror.last(connection)}: run again, which brings them together or says what is wrong"
+        )
+    head = mirror.last(connection)
+    if head.digest is None and (sealed := mirror.seal(connection, journal)):
+        apply(connection, sealed)
+        journal.append(sealed)
+        head = sealed.head
+    # as it is read back: what is applied now and what a replay applies are one
+    entry = Entry(head.sequence + 1, kind, now(), json.loads(json.dumps(body)), head.digest or "")
     apply(connection, entry)
     journal.append(entry)
     return entry
@@ -39,29 +55,43 @@ def record(connection: Connection, journal: Journal, kind: str, body: dict[str, 
 
 def last_applied(connection: Connection) -> int:
     """The number of the last journal entry that this database has applied."""
-    row = connection.execute("select coalesce(max(sequence), 0) from meta.journal_entry").fetchone()
-    return int(row[0]) if row else 0
+    return mirror.last(connection).sequence
 
 
 def apply(connection: Connection, entry: Entry) -> None:
     """Makes the ledger say what the entry says. Rows of raw and the views of readers are not its business.
 
-    Raises `JournalError` for a kind that this code does not know.
+    Raises `JournalError` for a kind, a field or a state that this code does not know, and for a field that is missing.
     """
-    if entry.kind not in _APPLY:
-        raise JournalError(f"journal entry {entry.sequence} is of kind {entry.kind!r}, which this code does not know: use newer code")
+    refuse_unknown([entry])
     connection.execute("set local synchronous_commit = on")
-    _APPLY[entry.kind](connection, entry)
-    connection.execute(
-        "insert into meta.journal_entry (sequence, kind, entry, recorded_at) values (%s, %s, %s, %s)",
-        [entry.sequence, entry.kind, Jsonb(entry.body), entry.at],
+    try:
+        _APPLY[entry.kind](connection, entry)
+    except MISSHAPEN as error:
+        what = f"the field {error} is missing" if isinstance(error, KeyError) else str(error).splitlines()[0]
+        raise JournalError(f"journal entry {entry.sequence}, kind {entry.kind}: {what}: other code wrote it. {RESTORE}") from error
+    mirror.keep(connection, entry)
+
+
+def refuse_unknown(entries: Sequence[Entry]) -> None:
+    """Raises `JournalError` for the first entry of a kind that this code does not know."""
+    for entry in entries:
+        if entry.kind not in _APPLY:
+            raise JournalError(
+                f"journal entry {entry.sequence} is of kind {entry.kind!r}, which this code does not know. "
+                "Nothing was applied: use newer code"
+            )
+
+
+def _insert(connection: Connection, table: str, row: dict[str, Any], *, conflict: LiteralString = "") -> None:
+    """Inserts a row whose keys an entry wrote: none of them is ever read as anything but a column's name."""
+    statement = sql.SQL("insert into {} ({}) values ({}) {}").format(
+        sql.Identifier(*table.split(".")),
+        sql.SQL(", ").join(map(sql.Identifier, row)),
+        sql.SQL(", ").join(sql.Placeholder() * len(row)),
+        sql.SQL(conflict),
     )
-
-
-def _insert(connection: Connection, table: str, row: dict[str, Any], *, conflict: str = "") -> None:
-    columns, marks = ", ".join(row), ", ".join(["%s"] * len(row))
-    values = [Jsonb(value) if isinstance(value, (dict, list)) else value for value in row.values()]
-    connection.execute(f"insert into {table} ({columns}) values ({marks}) {conflict}", values)
+    connection.execute(statement, [Jsonb(value) if isinstance(value, (dict, list)) else value for value in row.values()])
 
 
 def _landed(connection: Connection, entry: Entry) -> None:
@@ -193,6 +223,10 @@ def _refused(connection: Connection, entry: Entry) -> None:
     _results(connection, entry)
 
 
+def _sealed(connection: Connection, entry: Entry) -> None:
+    """The chain begins here: that the entries before are those that it names was looked at before anything was applied."""
+
+
 def _published(connection: Connection, entry: Entry) -> None:
     body, key = entry.body, entry.body["publication_key"]
     connection.execute("update meta.publication set is_current = false where is_current")
@@ -281,6 +315,7 @@ _APPLY = {
     "judged": _judged,
     "held": _held,
     "refused": _refused,
+    "sealed": _sealed,
     "published": _published,
     "decided": _decided,
 }

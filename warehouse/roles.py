@@ -21,7 +21,7 @@ def ensure_roles(connection: Connection) -> None:
     """Creates or mends the roles and their rights on this database and its schemas.
 
     `bi_reader` sees only `bi`, reads only, and within the limits of `warehouse.readers`. What only a superuser may set is set where we are
-    one; docs/deployment.md lists it for the administrator of another server. Safe to run again, and by two runs at once.
+    one; docs/operations.md lists it for the administrator of another server. Safe to run again, and by two runs at once.
     """
     connection.execute("select pg_advisory_xact_lock(hashtext('koshi roles'))")
     for role, remark in GROUPS.items():

@@ -17,6 +17,7 @@ STEPS = (
     "land",
     "land.copy",
     "land.journal",
+    "head",
     "land.commit",
     "gate1",
     "gate1.journal",
@@ -36,6 +37,7 @@ STEPS = (
 )
 
 _seconds: dict[str, float] = {}
+_notes: list[str] = []
 _listeners: list[Callable[[str], None]] = []
 
 
@@ -48,6 +50,16 @@ def tell(what: str) -> None:
     """Tells the listeners what this process is at."""
     for listener in _listeners:
         listener(what)
+
+
+def note(what: str) -> None:
+    """Keeps a sentence that the person should read at the end of a run."""
+    _notes.append(what)
+
+
+def notes() -> list[str]:
+    """The sentences kept so far in this process."""
+    return list(_notes)
 
 
 @contextmanager
@@ -71,8 +83,10 @@ def step(name: str) -> Iterator[None]:
 
 def reached(name: str) -> None:
     """Marks a step that is a moment rather than a stretch of time."""
-    with step(name):
-        return
+    if name not in STEPS:
+        raise KeyError(f"step {name!r} is not in warehouse.steps.STEPS")
+    tell(name)
+    _die_if_asked(name)
 
 
 def seconds() -> dict[str, float]:

@@ -49,6 +49,12 @@ for told in json.loads(sys.argv[2]):
     run = without_retries(bag.dags["extract_bns"]).test()
     states = {(t.rendered_map_index or t.task_id): str(t.state) for t in run.get_task_instances()}
     print("STATES", json.dumps(states | {"run": str(run.state)}), flush=True)
+
+from extractors import verify
+
+for found in ([], ["a finding"]):
+    verify.check = lambda profile: found
+    print("CHECK", bag.dags["check"].test().state, flush=True)
 """
 # what the tasks of some datasets are told, how the one that waits ends, and the run of the DAG
 CASES: tuple[tuple[dict[str, str], str, str], ...] = (
@@ -79,3 +85,5 @@ def test_the_dags_start_without_an_agency_and_what_waits_for_another_is_tried_fo
     assert 0 <= told("FIRST")[0] <= 15 * 60
     found = [(states.get("internal_matrix", "never"), states["run"]) for states in ended]
     assert found == [(waiting, run) for _, waiting, run in CASES]
+    checks = [line.removeprefix("CHECK ") for line in done.stdout.splitlines() if line.startswith("CHECK ")]
+    assert checks == ["success", "failed"], "the weekly check fails where anything is found"

@@ -20,6 +20,7 @@ from expectations.settle import settle
 from extractors.archive import archive_of
 from extractors.replay import catch_up
 from extractors.source import load_source, source_codes
+from extractors.verify import check
 from tests.conftest import new_profile
 from tests.state import read
 from warehouse.connection import connect
@@ -123,6 +124,13 @@ def test_a_run_changes_no_key_label_or_digest_of_what_was_landed(run_once: Taken
     after = {row[0]: (row[1:5], row[6:]) for row in run_once.ledger["releases"]}
     for row in run_once.expected["releases"]:
         assert after[row[0]] == (row[1:5], row[6:])
+
+
+def test_check_finds_nothing_and_a_run_seals_the_journal(run_once: TakenUp) -> None:
+    assert check(run_once.profile) == []
+    entries = Journal(run_once.profile.journal).entries(after=run_once.entries)
+    assert [entry.kind for entry in entries[:1]] == ["sealed"]
+    assert Journal(run_once.profile.journal).head_record() == entries[-1].head
 
 
 def _copy_of_bundled(folder: Path) -> None:

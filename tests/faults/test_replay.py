@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 from pathlib import Path
 
 from openpyxl import load_workbook
 
+from extractors.backup import back_up, restore
 from extractors.bundled.answer import workbook_bytes
 from extractors.replay import catch_up
+from extractors.verify import check
 from tests.conftest import new_profile
 from tests.small import arrivals, fill, population, put, run, tree
 from tests.state import read, state
@@ -17,7 +18,7 @@ from warehouse.profile import Profile
 from warehouse.publication import decide, roll_back, status
 
 
-def test_replaying_the_journal_gives_the_same_core_marts_and_ledger(settled: Profile, tmp_path: Path) -> None:
+def test_a_backup_restored_and_replayed_gives_the_same_core_marts_and_ledger(settled: Profile, tmp_path: Path) -> None:
     for number, day in enumerate(("2026-03-01", "2026-04-01", "2026-05-01")):
         put(settled, "external_arrivals", tree(arrivals() | {2020: 1021 + number}), day)
         put(settled, "population", population(range(2018, 2021 + number)), day)
@@ -29,14 +30,18 @@ def test_replaying_the_journal_gives_the_same_core_marts_and_ledger(settled: Pro
     roll_back(settled, kept[1][1], "a test", "to see the pin replayed")
     before = state(settled)
 
-    fresh = new_profile(tmp_path / "fresh", "koshi_replay")
-    replayed = dataclasses.replace(settled, database=fresh.database)
+    assert check(settled) == []
+    back_up(settled, str(tmp_path / "backup"))
+    # an empty machine: nothing of archive, journal and database is there
+    replayed = new_profile(tmp_path / "fresh", "koshi_replay")
+    assert restore(replayed, str(tmp_path / "backup")).findings == []
     count = catch_up(replayed).entries
     assert count == read(settled, "select count(*) from meta.journal_entry")[0][0]
     after = state(replayed)
     assert after.keys() == before.keys()
     for name in before:
         assert after[name] == before[name], name
+    assert check(replayed) == []
 
 
 def test_a_rollback_stays_until_it_is_unpinned(settled: Profile) -> None:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
+import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,6 +56,72 @@ def test_damaged_or_missing_bytes_are_found_when_they_are_read(tmp_path: Path) -
     file.unlink()
     with pytest.raises(ArchiveError, match="missing"):
         archive.body(stored)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"request": {}}', '{"request": {"params": [], "form": [], "method": "GET", "url": ""}}']
+)
+def test_a_damaged_or_missing_manifest_is_named(tmp_path: Path, text: str) -> None:
+    archive = Archive(str(tmp_path))
+    stored = archive.write(_snapshot(b"x"), b"x", 1)
+    (tmp_path / stored.manifest).write_text(text, "utf-8")
+    with pytest.raises(ArchiveError, match=rf"the manifest {re.escape(stored.manifest)} is damaged: .*: restore the archive"):
+        archive.snapshots("bns", "d", "20260101T000000+0000")
+    (tmp_path / stored.manifest).unlink()
+    with pytest.raises(ArchiveError, match=rf"the manifest {re.escape(stored.manifest)} is missing: restore the archive"):
+        archive.read_manifest(stored.manifest)
+
+
+@pytest.mark.parametrize(
+    "field", ["licence", "capture", "attribution", "retrieved_at", "sha256", "status", "request", "edition", "note", "delivery"]
+)
+def test_a_manifest_that_was_edited_since_it_was_recorded_is_named(field: str) -> None:
+    stored = replace(_snapshot(b"x"), manifest="manifests/bns/d/20260101T000000+0000/001.json")
+    recorded = json.loads(json.dumps(stored.recorded))
+    stored.refuse_other([])
+    stored.refuse_other([recorded])
+    stored.refuse_other([recorded | {"retrieved_at": "2026-01-01T03:00:00.000+03:00", "edition": None}])
+    other = {
+        "status": 500, "capture": "live", "request": Request("GET", REQUEST.url, params=(("a", "2"),)), "retrieved_at": "2026-01-02",
+        "delivery": "2026-01-02T00:00:00+00:00",
+    }.get(field, "another")  # fmt: skip
+    changes: dict[str, Any] = {field: other}
+    with pytest.raises(
+        ArchiveError, match=rf"bns\.d: the manifest {re.escape(stored.manifest)} was edited: .*recorded was .*: restore the archive"
+    ) as raised:
+        replace(stored, **changes).refuse_other([recorded])
+    assert ("snapshot_key" if field == "delivery" else field) in str(raised.value)
+
+
+def test_bytes_manifests_and_folders_are_on_disk_when_they_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    forced: list[str] = []
+    real, root = os.fsync, tmp_path / "archive"
+
+    def fsync(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        forced.append("archive" if path == root else str(path.relative_to(root if path.is_relative_to(root) else tmp_path)))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    snapshot, pid = _snapshot(b"x"), os.getpid()
+    folder, sha = "manifests/bns/d/20260101T000000+0000", snapshot.sha256
+    [stored] = Archive(str(root)).write_delivery([(snapshot, b"x")])
+    name = stored.manifest.rpartition("/")[2]
+    body = f"snapshots/{sha[:2]}/{sha}"
+    assert forced == [
+        ".", "archive", "snapshots", f"{body}.{pid}.part", f"snapshots/{sha[:2]}",
+        "archive", "manifests", "manifests/bns", "manifests/bns/d", f"{folder}.part/{name}.{pid}.part", f"{folder}.part", "manifests/bns/d",
+    ]  # fmt: skip
+    forced.clear()
+    Archive(str(root)).write(snapshot, b"x", 1)
+    assert forced == [body, f"snapshots/{sha[:2]}", stored.manifest, folder], "who wrote them may have been killed before they were there"
+
+
+def test_a_store_of_objects_holds_an_archive_too() -> None:
+    archive = Archive("memory://an-archive")
+    [stored] = archive.write_delivery([(_snapshot(b"x"), b"x")])
+    assert archive.deliveries("bns", "d") == ["20260101T000000+0000"]
+    assert archive.body(archive.read_manifest(stored.manifest)) == b"x"
 
 
 def test_deliveries_come_in_order_of_retrieval(tmp_path: Path) -> None:
@@ -110,15 +181,12 @@ def test_an_overlay_is_written_and_what_lies_below_is_only_read(tmp_path: Path) 
 
 def test_a_delivery_that_was_not_written_to_its_end_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive, answers = Archive(str(tmp_path)), [(_snapshot(b"x"), b"x")]
-    move = archive.fs.mv
 
-    def killed(source: str, target: str, **more: bool) -> None:
-        if more.get("recursive"):
-            raise KeyboardInterrupt
-        move(source, target)
+    def killed(self: Path, target: str) -> None:
+        raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(archive.fs, "mv", killed)
+        patched.setattr(Path, "rename", killed)
         with pytest.raises(KeyboardInterrupt):
             archive.write_delivery(answers)
     assert archive.deliveries("bns", "d") == []
