@@ -17,12 +17,13 @@ from extractors.polite import FetchError
 from extractors.rows import UNREADABLE
 from extractors.source import load_source
 from warehouse import attempts
-from warehouse.attempts import DECIDE, Attempt, Became
+from warehouse.attempts import DECIDE, WAITS, Attempt, Became
 from warehouse.connection import connect
 from warehouse.keys import hex_key
+from warehouse.ledger import UNDECIDED
 from warehouse.locks import hold
 from warehouse.profile import Profile
-from warehouse.wording import counted, one_line
+from warehouse.wording import counted, one_line, some
 
 # The release that an answer became which no parser could read: just now, or when its bytes came before
 UNREAD = """
@@ -53,12 +54,19 @@ class Intake:
         return [verdict for verdict in self.verdicts if verdict.state == "rejected"]
 
     @property
+    def undecided(self) -> list[Verdict]:
+        """The releases that gate 1 leaves to a person."""
+        return [verdict for verdict in self.verdicts if verdict.state == UNDECIDED]
+
+    @property
     def became(self) -> Became:
         """What became of the dataset, the worst first."""
         if self.waiting_for:
             return "waiting for"
         if self.rejected:
             return "rejected"
+        if self.undecided:
+            return "undecided"
         if self.accepted:
             return "taken"
         return "skipped" if all(delivery.known for delivery in self.deliveries) else "unchanged"
@@ -84,14 +92,16 @@ class Intake:
         anew = [delivery for delivery in self.deliveries if delivery.reparsed]
         ours = sum(delivery.landed for delivery in anew)
         parts = [f"not yet: {', '.join(later)}"] if later else []
+        lost = sorted({name for delivery in self.deliveries for name in delivery.lacks})
+        parts += [f"lacks {some(lost, 'slice')} that readers have"] if lost else []
         parts += [f"read anew by this code: {counted(ours, 'release')} otherwise, a change of ours"] if ours else []
-        lost = [hex_key(key) for delivery in anew for key in delivery.vanished]
-        return parts + ([f"this code no longer finds {', '.join(lost)}: withdraw or keep by decision"] if lost else [])
+        gone = [hex_key(key) for delivery in anew for key in delivery.vanished]
+        return parts + ([f"this code no longer finds {', '.join(gone)}: withdraw or keep by decision"] if gone else [])
 
     def _landed(self) -> list[str]:
         landed, rows = (sum(getattr(delivery, what) for delivery in self.deliveries) for what in ("landed", "rows"))
         parts = [f"{counted(landed, 'release')} landed ({counted(rows, 'row')})"] if landed else []
-        verdicts = (("accepted", self.accepted), ("rejected", self.rejected))
+        verdicts = (("accepted", self.accepted), ("rejected", self.rejected), ("left to a person's decision", self.undecided))
         return parts + [f"{len(releases):,} {what}" for what, releases in verdicts if releases]
 
 
@@ -146,13 +156,18 @@ def _ended(profile: Profile, source: str, dataset: str, intake: Intake) -> Attem
     with connect(profile, "koshi_loader") as connection:
         found = connection.execute(UNREAD, [source, dataset, UNREADABLE, unread, hashes]).fetchone()
     if not found:
-        return Attempt(source, dataset, intake.became, intake.happened, DECIDE if intake.rejected else "")
+        return Attempt(source, dataset, intake.became, intake.happened, _advice(intake))
     reason, url, status, manifest = found
     advice = (
         f"The answer lies in the archive ({manifest}): if it is a page in place of data, run again later, or ask the agency; "
         f"if the agency changed its form, teach it to extractors/{source}/parse.py; readers keep what they had"
     )
     return Attempt(source, dataset, "rejected", f"{intake.happened}: {one_line(reason or '')}", advice, url, status)
+
+
+def _advice(intake: Intake) -> str:
+    """What to do about releases that were not accepted."""
+    return DECIDE if intake.rejected else WAITS if intake.undecided else ""
 
 
 def _last_bytes(profile: Profile, source: str, dataset: str) -> list[str]:

@@ -60,7 +60,8 @@ def last_parser(connection: Connection, source: str, dataset: str) -> str | None
 def deliveries(connection: Connection, archive: Archive, source: str, dataset: str) -> dict[str, tuple[list[Snapshot], Declaration]]:
     """The landed deliveries of a dataset by name, in order of retrieval, each with its snapshots and the declaration kept with it."""
     rows = connection.execute(
-        "select delivery, manifests, declaration from meta.delivery where (source, dataset) = (%s, %s) order by retrieved_at, delivery",
+        "select delivery, manifests, declaration from meta.delivery where (source, dataset) = (%s, %s)"
+        " order by coalesce(came_after::timestamptz, retrieved_at), delivery",
         [source, dataset],
     ).fetchall()
     return {name: ([archive.read_manifest(path) for path in manifests], declaration) for name, manifests, declaration in rows}
