@@ -23,7 +23,7 @@ from warehouse.keys import hex_key
 from warehouse.ledger import UNDECIDED
 from warehouse.locks import hold
 from warehouse.profile import Profile
-from warehouse.wording import counted, one_line, some
+from warehouse.wording import counted, one_line
 
 # The release that an answer became which no parser could read: just now, or when its bytes came before
 UNREAD = """
@@ -93,7 +93,7 @@ class Intake:
         ours = sum(delivery.landed for delivery in anew)
         parts = [f"not yet: {', '.join(later)}"] if later else []
         lost = sorted({name for delivery in self.deliveries for name in delivery.lacks})
-        parts += [f"lacks {some(lost, 'slice')} that readers have"] if lost else []
+        parts += [f"lacks {counted(len(lost), 'slice')} that readers have"] if lost else []
         parts += [f"read anew by this code: {counted(ours, 'release')} otherwise, a change of ours"] if ours else []
         gone = [hex_key(key) for delivery in anew for key in delivery.vanished]
         return parts + ([f"this code no longer finds {', '.join(gone)}: withdraw or keep by decision"] if gone else [])

@@ -1,33 +1,31 @@
 """A clock that was ahead: what came by it must not hide what comes later.
 
-An agency's edition or the instant of retrieval ranks what an agency says, and the instant is the machine's word. A delivery that was landed
-and says that it comes from a time which is yet to come was retrieved by a wrong clock; in the order of the journal it came before all that
-comes now, and there it is ranked.
+An agency's edition or the instant of retrieval ranks what an agency says, and the instant is the machine's word. A delivery that says that
+it was retrieved at a time which is yet to come was retrieved by a wrong clock. It is ranked where the journal has it: after the delivery
+that was landed before it, and below all that comes now.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 
 from extractors.archive import Snapshot
 from warehouse import ledger
 from warehouse.connection import Connection
 from warehouse.journal import Journal, now
 
-# ranks a delivery before which the journal has nothing from a time that has come
-NEVER = "1970-01-01T00:00:00.000+00:00"
-WRITTEN_BEFORE = """
-select d.delivery, coalesce(max(j.recorded_at), %(never)s)
-from meta.delivery as d
-left join meta.journal_entry as j on j.recorded_at <= %(at)s and j.sequence < (
+# in the order in which they were landed
+LANDED = """
+select d.delivery, d.retrieved_at, d.came_after from meta.delivery as d
+where (d.source, d.dataset) = (%(source)s, %(dataset)s) order by (
     select min(l.sequence) from meta.journal_entry as l
     where l.kind = 'landed' and l.entry ->> 'source' = d.source and l.entry ->> 'dataset' = d.dataset
         and split_part(l.entry #>> '{snapshots,0,manifest}', '/', 4) = d.delivery
-)
-where (d.source, d.dataset) = (%(source)s, %(dataset)s) and d.came_after is null and d.retrieved_at > %(at)s
-group by d.delivery, d.retrieved_at order by d.retrieved_at, d.delivery
+), d.delivery
 """
+ONE_TO_COME = "select 1 from meta.delivery where (source, dataset) = (%s, %s) and came_after is null and retrieved_at > %s limit 1"
+FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def present(snapshots: Sequence[Snapshot]) -> str:
@@ -40,13 +38,19 @@ def present(snapshots: Sequence[Snapshot]) -> str:
 
 
 def redate(connection: Connection, journal: Journal, source: str, dataset: str, at: str) -> list[str]:
-    """Ranks the dataset's deliveries that were landed and were retrieved, they say, after the instant `at`: their names.
+    """Ranks the dataset's landed deliveries that were retrieved, they say, after the instant `at`, and returns their names.
 
-    Each is dated by the last entry that the journal had before it and that is no later than `at`; among each other they keep their order.
-    The caller commits. It is done before a delivery is landed: only then is it told apart from what really came before it.
+    Among each other they keep their order. The caller commits. It is done before a delivery is landed: only then is that told apart from
+    what really came before it.
     """
-    rows = connection.execute(WRITTEN_BEFORE, {"at": at, "never": NEVER, "source": source, "dataset": dataset}).fetchall()
-    if rows:
-        deliveries = {name: instant.astimezone(UTC).isoformat(timespec="milliseconds") for name, instant in rows}
-        ledger.record(connection, journal, "redated", {"source": source, "dataset": dataset, "at": at, "deliveries": deliveries})
-    return [name for name, _ in rows]
+    if not connection.execute(ONE_TO_COME, [source, dataset, at]).fetchone():
+        return []
+    latest, found = FIRST, dict[str, str]()
+    for name, retrieved_at, came_after in connection.execute(LANDED, {"source": source, "dataset": dataset}).fetchall():
+        if came_after is None and retrieved_at > datetime.fromisoformat(at):
+            found[name] = latest.isoformat(timespec="milliseconds")
+        else:
+            instant = datetime.fromisoformat(came_after) if came_after else retrieved_at
+            latest = max(latest, instant.astimezone(UTC))
+    ledger.record(connection, journal, "redated", {"source": source, "dataset": dataset, "at": at, "deliveries": found})
+    return list(found)

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from expectations.intake import take_in
 from expectations.settle import settle
 from extractors.archive import archive_of
 from extractors.bundled.answer import store
 from extractors.iom.client import requests
-from extractors.replay import catch_up
 from extractors.source import load_source
 from reporting.datasets import lines
 from tests.small import NOTE
 from tests.state import read
-from warehouse.connection import connect
-from warehouse.keys import hex_key
 from warehouse.profile import Profile
-from warehouse.publication import decide
 
 
 def _incidents(count: int, factor: int = 1) -> bytes:

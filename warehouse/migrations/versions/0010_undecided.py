@@ -45,7 +45,7 @@ alter table meta.delivery
 comment on column meta.delivery.lacks is
 'Slices that readers have from the same question and that are not in the answer any more.';
 comment on column meta.delivery.came_after is
-'Where a clock was ahead and retrieved_at had yet to come: the last instant written before it, which ranks it in place of retrieved_at.';
+'Where a clock was ahead and retrieved_at had yet to come: when the delivery came that was landed before it. It ranks by that.';
 """
 
 
