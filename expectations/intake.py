@@ -9,7 +9,6 @@ import psycopg
 
 from expectations import places
 from expectations.gate1 import Verdict, judge
-from extractors.archive import archive_of
 from extractors.caught_up import caught_up
 from extractors.delivery import deliver
 from extractors.landing import Landed
@@ -171,11 +170,14 @@ def _advice(intake: Intake) -> str:
 
 
 def _last_bytes(profile: Profile, source: str, dataset: str) -> list[str]:
-    """The sha256 of what the last delivery in the archive holds."""
-    archive = archive_of(profile)
-    return [
-        snapshot.sha256 for folder in archive.deliveries(source, dataset)[-1:] for snapshot in archive.snapshots(source, dataset, folder)
-    ]
+    """The sha256 of what the last delivery that landed holds."""
+    with connect(profile, "koshi_loader") as connection:
+        row = connection.execute(
+            "select shas from meta.delivery where (source, dataset) = (%s, %s)"
+            " order by coalesce(came_after::timestamptz, retrieved_at) desc, delivery desc limit 1",
+            [source, dataset],
+        ).fetchone()
+    return list(row[0]) if row else []
 
 
 def _failed(source: str, dataset: str, error: BaseException) -> Attempt:

@@ -56,7 +56,7 @@ class Continuity(Declared):
     Measured on what both releases speak of: what is new, such as another year, never counts.
     """
 
-    lost: float = Field(default=0.5, ge=0, le=1, description="share of the figures that may be gone")
+    lost: float = Field(default=0.5, ge=0, le=1, description="share of the figures of which less may be gone")
     changed: float = Field(default=0.25, ge=0, le=1, description="share of the figures that may be changed by more than the factor")
     factor: float = Field(default=2.0, gt=1, description="what a changed figure is changed by, up or down")
 

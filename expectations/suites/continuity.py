@@ -110,11 +110,12 @@ def still_there(key: tuple[str, ...], bounds: Continuity) -> Check:
         select release_key, null::bigint as snapshot_key, place as source_row, said.detail
         from part
         cross join lateral (values
-            (lost > {bounds.lost} * had, concat('lost ', lost, ' of ', had, ' figures, more than the bound of {bounds.lost:.0%}, such as ',
-                array_to_string(gone[1:{EXAMPLES}], '; '))),
+            (lost > 0 and lost >= {bounds.lost} * had, concat('lost ', lost, ' of ', had, ' figures, less than {bounds.lost:.0%} may go',
+                ', such as ',
+                array_to_string(lost_ones[1:{EXAMPLES}], '; '))),
             (rows_now > 0 and not says and (has_said or rows_below = 0), concat('none of ', rows_now, ' rows says anything but 0')),
             (is_whole and changed > {bounds.changed} * in_both, concat('changed by more than a factor of {bounds.factor:g} are ', changed,
-                ' of ', in_both, ' figures, more than the bound of {bounds.changed:.0%}, such as ',
+                ' of ', in_both, ' figures, at most {bounds.changed:.0%} may be, such as ',
                 array_to_string(otherwise[1:{EXAMPLES}], '; ')))
         ) as said (is_so, detail)
         where said.is_so and (is_whole or had >= {A_PART})
@@ -130,27 +131,31 @@ def _ratio(column: str) -> str:
 def _parts(key: tuple[str, ...], factor: float) -> str:
     """The relation `part`: a row for each release under test and one for each of its periods, of the figures that were and those that are.
 
-    Rows of one key are added up, and counted: twice as many of them is a change by more than any factor.
+    Rows of one key are added up, and counted: twice as many of them is a change by more than any factor. A figure is compared with that of
+    the same dates, also where the dates are not in the key: dated anew it is still there.
     """
     listed, known = ", ".join(key), " and ".join(f"{column} is not null" for column in key)
     period = ", ".join(column for column in PERIOD if column in key)
     sets = "(release_key), (release_key, period)" if period else "(release_key)"
     place = "coalesce('period ' || period, 'the whole slice')" if period else "'the whole slice'"
-    name = f"concat_ws(', ', {listed})"
+    name, dates = f"concat_ws(', ', {listed})", "concat(period_start_date, '/', period_end_date)"
     return f"""
         with line as materialized (
-            select release_key, {listed}, value, null::numeric as old_value, 1 as times, 0 as old_times from {BATCH} where {known}
+            select release_key, {listed}, value, null::numeric as old_value, 1 as times, 0 as old_times, {dates} as dates, null as old_dates
+            from {BATCH} where {known}
             union all
-            select old.newer_key, {", ".join(f"old.{column}" for column in key)}, null, old.value, 0, 1
+            select old.newer_key, {", ".join(f"old.{column}" for column in key)}, null, old.value, 0, 1, null, {dates}
             from {BELOW} as old where {" and ".join(f"old.{column} is not null" for column in key)}
         ),
         pair as materialized (
             select release_key, {name} as name, {f"concat_ws(' ', {period})" if period else "null::text"} as period,
-                sum(value) as value, sum(old_value) as old_value, sum(times) as times, sum(old_times) as old_times
+                sum(value) as value, sum(old_value) as old_value, sum(times) as times, sum(old_times) as old_times,
+                max(dates) = max(old_dates) as is_dated_alike
             from line group by release_key, {listed}
         ),
         judged as (
-            select *, old_value is not null and value is null as is_lost, old_value is not null and value is not null as is_common,
+            select *, case when value is null then old_times else greatest(old_times - times, 0) end as gone,
+                old_value is not null and value is not null and is_dated_alike as is_common,
                 coalesce(
                     greatest(abs(value), abs(old_value)) > {factor} * least(abs(value), abs(old_value)) or value * old_value < 0
                     or times >= 2 * old_times,
@@ -160,13 +165,14 @@ def _parts(key: tuple[str, ...], factor: float) -> str:
         ),
         part as (
             select release_key, {"grouping(period) = 1" if period else "true"} as is_whole, {place} as place,
-                sum(times) as rows_now, sum(old_times) as rows_below, count(old_value) as had,
-                count(*) filter (where is_lost) as lost, count(*) filter (where is_common) as in_both,
+                sum(times) as rows_now, sum(old_times) as rows_below, sum(old_times) filter (where old_value is not null) as had,
+                coalesce(sum(gone) filter (where old_value is not null), 0) as lost, count(*) filter (where is_common) as in_both,
                 count(*) filter (where is_common and is_otherwise) as changed,
                 coalesce(bool_or(value <> 0), false) as says, coalesce(bool_or(old_value <> 0), false) as has_said,
                 percentile_cont(0.5) within group (order by abs(value / nullif(old_value, 0)))
                     filter (where is_common and value <> 0) as ratio,
-                array_agg(concat(name, ': was ', trim_scale(old_value)) order by name) filter (where is_lost) as gone,
+                array_agg(concat(name, ': was ', trim_scale(old_value)) order by name) filter (where old_value is not null and gone > 0)
+                    as lost_ones,
                 min(concat(name, ': was ', trim_scale(old_value), ', is ', trim_scale(value))) filter (where is_common and value <> 0)
                     as common,
                 array_agg(concat(name, ': was ', trim_scale(old_value), ', is ', trim_scale(value)) order by name)

@@ -52,10 +52,16 @@ def _changed(text: str | None, parsed: Parsed, change: Callable[[Decimal], Decim
     return None if found is None else f"{found:f}"
 
 
+def _halved(rows: Rows, parsed: Parsed) -> Rows:
+    """Every other row that has a figure."""
+    places = [parsed.columns.index(name) + 1 for name in parsed.figures if name in parsed.columns]
+    return [row for row in rows if any(row[place] for place in places)][1::2]
+
+
 # what is done to a delivery, and which of the two checks must name it
 KINDS: dict[str, tuple[Callable[[Rows, Parsed], Rows], str]] = {
     "empty": (lambda rows, _: [], THERE),
-    "two thirds gone": (lambda rows, _: rows[2::3], THERE),
+    "half of it gone": (_halved, THERE),
     "figures gone": (_figures(lambda _: None), THERE),
     "zeros": (_figures(lambda _: Decimal(0)), THERE),
     "times three": (_figures(lambda figure: 3 * figure), THERE),
