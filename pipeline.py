@@ -22,7 +22,9 @@ from extractors.source import ByHand
 from reporting import airflow_home
 from warehouse import connection as database
 from warehouse import migrate, publication, runs, server, steps
+from warehouse.attempts import to_decide
 from warehouse.keys import hex_key
+from warehouse.ledger import UNDECIDED
 from warehouse.locks import LockedError, hold
 from warehouse.profile import ROOT, Profile, load
 from warehouse.wording import counted, say
@@ -335,7 +337,7 @@ def record(
     retrieved: Annotated[str, typer.Option(envvar="RETRIEVED", help="When; else when each FILE was last changed.")] = "",
     note: Annotated[str, typer.Option(envvar="NOTE", help="What the files are; of a transcription the documents.")] = "",
 ) -> None:
-    """Archives files as the answers of a dataset and takes them in. Exit 0 accepted or nothing new, 2 rejected."""
+    """Archives files as the answers of a dataset and takes them in. Exit 0 accepted or nothing new, 2 not accepted."""
     from expectations.gate1 import judge
     from extractors.record import record as keep
     from extractors.replay import catch_up
@@ -352,11 +354,14 @@ def record(
     for snapshot in snapshots:
         print(f"archived in {profile.overlay or profile.archive}: {snapshot.manifest}")
     for verdict in verdicts:
-        said = " | ".join(verdict.reasons) or "the next run publishes it"
+        said = verdict.said or "the next run publishes it"
         print(f"{verdict.state}: {source}.{dataset}, slice {verdict.slice}, edition {verdict.edition}, {verdict.rows} rows: {said}")
     if not verdicts:
         print("nothing new: " + ("these bytes were taken in before" if judged[-1][0].known else "the rows are those that are there"))
-    raise typer.Exit(2 if any(verdict.state == "rejected" for verdict in verdicts) else 0)
+    for verdict in verdicts:
+        if verdict.state == UNDECIDED:
+            print(to_decide(profile, verdict.release_key))
+    raise typer.Exit(0 if all(verdict.state == "accepted" for verdict in verdicts) else 2)
 
 
 # the variables are what `make rollback NUMBER=1 …` hands over: no shell reads what a person writes

@@ -25,6 +25,8 @@ BELOW = "{below}"
 class Check:
     """`offenders` selects release_key, snapshot_key, source_row, detail from `{batch}`, and in gate 1 may look at `{below}`.
 
+    What fails with the outcome `hold` waits for a person's decision in gate 1, and for other company in gate 2.
+
     For gate 2 it selects `detail` and `release_keys`, the releases that a failing row rests on: a NULL among them is one that has no
     single name there. `waits_for` names the dataset (`source.dataset`) whose figure has not come, where that is all that is wrong.
     """
@@ -43,10 +45,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Suite:
-    """The checks of a dataset, and the staging view that they look at."""
+    """The checks of a dataset, and the staging view that they look at.
+
+    `key` are the view's columns that say what a row is about: one delivery is compared with another on them. The period is among them
+    unless a slice has but one, so that a figure is only ever compared with that of the same dates.
+    """
 
     view: str
     checks: list[Check]
+    key: tuple[str, ...] = ()
 
 
 def _make(name: str, kind: Any, outcome: Outcome, offenders: str, dimension: Dimension, **kwargs: Any) -> Check:

@@ -1,6 +1,7 @@
 """Gate 1: may the landed releases of a dataset become facts?
 
-`critical` checks reject a release or quarantine rows (above the dataset's cap: reject); warnings pass and are reported.
+`critical` checks reject a release, quarantine rows (above the dataset's cap: reject), or leave the release to a person's decision;
+warnings pass and are reported.
 """
 
 from __future__ import annotations
@@ -36,18 +37,24 @@ class Verdict:
     edition: str
     rows: int
     reasons: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
     quarantined: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def state(self) -> str:
-        """accepted or rejected."""
-        return "rejected" if self.reasons else "accepted"
+        """rejected for `reasons`, undecided for `doubts`, else accepted."""
+        return "rejected" if self.reasons else ledger.UNDECIDED if self.doubts else "accepted"
+
+    @property
+    def said(self) -> str:
+        """Why it was not accepted; empty if it was."""
+        return " | ".join([*self.reasons, *self.doubts])
 
 
 def judge(profile: Profile, source: str, dataset_name: str) -> list[Verdict]:
     """Judges every landed release of the dataset, records the verdicts, and returns them; an empty list if there is none.
 
-    A release that was rejected by other code is judged again as it stands: its rows are in raw.
+    A release that was rejected by other code, or left to a person who has not decided, is judged again as it stands: its rows are in raw.
 
     Raises `GateError` if a check cannot be evaluated; the releases stay landed and are judged again.
     """
@@ -55,9 +62,9 @@ def judge(profile: Profile, source: str, dataset_name: str) -> list[Verdict]:
     with connect(profile, "koshi_loader") as connection:
         rows = connection.execute(
             "select release_key, slice, edition, rows_landed, case when row_digest = '' then reason end from meta.release"
-            " where source = %s and dataset = %s and (state = 'landed' or (state = 'rejected' and row_digest <> '' and rows_at_hand"
+            " where source = %s and dataset = %s and (state = 'landed' or (state in ('rejected', %s) and row_digest <> '' and rows_at_hand"
             "  and verdict_fingerprint is distinct from %s)) order by slice, rank, parse_number, release_key",
-            [source, dataset_name, verdict_fingerprint(source)],
+            [source, dataset_name, ledger.UNDECIDED, verdict_fingerprint(source)],
         ).fetchall()
     if not rows:
         return []
@@ -139,7 +146,8 @@ def _weigh(finding: Finding, dataset: Dataset, verdicts: dict[int, Verdict]) -> 
             rows = {(pointer["snapshot_key"], pointer["source_row"]) for pointer in verdict.quarantined}
             if len(rows) <= dataset.quarantine_max_share * verdict.rows:
                 continue
-        verdict.reasons.append(f"{finding.check.name}: {_name(offenders)}")
+        against = verdict.doubts if finding.check.outcome == "hold" else verdict.reasons
+        against.append(f"{finding.check.name}: {_name(offenders)}")
 
 
 def _release(offender: Offender) -> str:
@@ -182,7 +190,7 @@ def _record(profile: Profile, source: str, dataset: str, verdicts: list[Verdict]
             {
                 "release_key": verdict.release_key,
                 "state": verdict.state,
-                "reason": " | ".join(verdict.reasons) or None,
+                "reason": verdict.said or None,
                 "quarantined": verdict.quarantined,
             }
             for verdict in verdicts

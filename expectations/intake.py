@@ -9,7 +9,6 @@ import psycopg
 
 from expectations import places
 from expectations.gate1 import Verdict, judge
-from extractors.archive import archive_of
 from extractors.caught_up import caught_up
 from extractors.delivery import deliver
 from extractors.landing import Landed
@@ -17,9 +16,10 @@ from extractors.polite import FetchError
 from extractors.rows import UNREADABLE
 from extractors.source import load_source
 from warehouse import attempts
-from warehouse.attempts import DECIDE, Attempt, Became
+from warehouse.attempts import DECIDE, WAITS, Attempt, Became
 from warehouse.connection import LostError, again_if_lost, connect
 from warehouse.keys import hex_key
+from warehouse.ledger import UNDECIDED
 from warehouse.locks import hold
 from warehouse.profile import Profile
 from warehouse.server_home import ServerError
@@ -54,12 +54,19 @@ class Intake:
         return [verdict for verdict in self.verdicts if verdict.state == "rejected"]
 
     @property
+    def undecided(self) -> list[Verdict]:
+        """The releases that gate 1 leaves to a person."""
+        return [verdict for verdict in self.verdicts if verdict.state == UNDECIDED]
+
+    @property
     def became(self) -> Became:
         """What became of the dataset, the worst first."""
         if self.waiting_for:
             return "waiting for"
         if self.rejected:
             return "rejected"
+        if self.undecided:
+            return "undecided"
         if self.accepted:
             return "taken"
         return "skipped" if all(delivery.known for delivery in self.deliveries) else "unchanged"
@@ -85,14 +92,16 @@ class Intake:
         anew = [delivery for delivery in self.deliveries if delivery.reparsed]
         ours = sum(delivery.landed for delivery in anew)
         parts = [f"not yet: {', '.join(later)}"] if later else []
+        lost = sorted({name for delivery in self.deliveries for name in delivery.lacks})
+        parts += [f"lacks {counted(len(lost), 'slice')} that readers have"] if lost else []
         parts += [f"read anew by this code: {counted(ours, 'release')} otherwise, a change of ours"] if ours else []
-        lost = [hex_key(key) for delivery in anew for key in delivery.vanished]
-        return parts + ([f"this code no longer finds {', '.join(lost)}: withdraw or keep by decision"] if lost else [])
+        gone = [hex_key(key) for delivery in anew for key in delivery.vanished]
+        return parts + ([f"this code no longer finds {', '.join(gone)}: withdraw or keep by decision"] if gone else [])
 
     def _landed(self) -> list[str]:
         landed, rows = (sum(getattr(delivery, what) for delivery in self.deliveries) for what in ("landed", "rows"))
         parts = [f"{counted(landed, 'release')} landed ({counted(rows, 'row')})"] if landed else []
-        verdicts = (("accepted", self.accepted), ("rejected", self.rejected))
+        verdicts = (("accepted", self.accepted), ("rejected", self.rejected), ("left to a person's decision", self.undecided))
         return parts + [f"{len(releases):,} {what}" for what, releases in verdicts if releases]
 
 
@@ -148,7 +157,7 @@ def _ended(profile: Profile, source: str, dataset: str, intake: Intake) -> Attem
     with connect(profile, "koshi_loader") as connection:
         found = connection.execute(UNREAD, [source, dataset, UNREADABLE, unread, hashes]).fetchone()
     if not found:
-        return Attempt(source, dataset, intake.became, intake.happened, DECIDE if intake.rejected else "")
+        return Attempt(source, dataset, intake.became, intake.happened, _advice(intake))
     reason, url, status, manifest = found
     advice = (
         f"The answer lies in the archive ({manifest}): if it is a page in place of data, run again later, or ask the agency; "
@@ -157,12 +166,20 @@ def _ended(profile: Profile, source: str, dataset: str, intake: Intake) -> Attem
     return Attempt(source, dataset, "rejected", f"{intake.happened}: {one_line(reason or '')}", advice, url, status)
 
 
+def _advice(intake: Intake) -> str:
+    """What to do about releases that were not accepted."""
+    return DECIDE if intake.rejected else WAITS if intake.undecided else ""
+
+
 def _last_bytes(profile: Profile, source: str, dataset: str) -> list[str]:
-    """The sha256 of what the last delivery in the archive holds."""
-    archive = archive_of(profile)
-    return [
-        snapshot.sha256 for folder in archive.deliveries(source, dataset)[-1:] for snapshot in archive.snapshots(source, dataset, folder)
-    ]
+    """The sha256 of what the last delivery that landed holds."""
+    with connect(profile, "koshi_loader") as connection:
+        row = connection.execute(
+            "select shas from meta.delivery where (source, dataset) = (%s, %s)"
+            " order by coalesce(came_after::timestamptz, retrieved_at) desc, delivery desc limit 1",
+            [source, dataset],
+        ).fetchone()
+    return list(row[0]) if row else []
 
 
 def _failed(source: str, dataset: str, error: BaseException) -> Attempt:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import importlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from expectations.check import Suite
+from expectations.suites.continuity import same_unit, still_there
 from extractors.source import load_source
 from warehouse.connection import connect
 from warehouse.profile import ROOT, Profile
@@ -51,7 +52,10 @@ def check(profile: Profile, source: str, dataset: str, root: Path = ROOT) -> Non
 
 
 def suite_of(source: str, dataset: str, schema: str) -> Suite:
-    """The suite of gate 1 for a dataset; `schema` holds the staging views. Raises `MissingPlaceError` if there is none."""
+    """The suite of gate 1 for a dataset, with what is asked of every dataset; `schema` holds the staging views.
+
+    Raises `MissingPlaceError` if there is none, or if it has no key.
+    """
     try:
         module = importlib.import_module(f"expectations.suites.{source}")
     except ModuleNotFoundError as error:
@@ -64,7 +68,11 @@ def suite_of(source: str, dataset: str, schema: str) -> Suite:
         if error.args != (dataset,):
             raise
         raise MissingPlaceError(source, dataset, [_no_suite(source, dataset)]) from None
-    return suite
+    if not suite.key:
+        what = "Suite.key: the columns of the staging view that say what a row is about"
+        raise MissingPlaceError(source, dataset, [Missing(f"expectations/suites/{source}.py", what)])
+    bounds = load_source(source).dataset(dataset).continuity
+    return replace(suite, checks=[*suite.checks, same_unit(suite.key), still_there(suite.key, bounds)])
 
 
 def _no_suite(source: str, dataset: str) -> Missing:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from extractors import digest
+from extractors import clock, digest
 from extractors.archive import Archive, Snapshot
 from extractors.raw import copy, delete
 from extractors.recorded import refuse_edited
@@ -25,7 +26,8 @@ from warehouse.steps import reached, step
 class Landed:
     """What one delivery came to, by number of slices; `reparsed` where other code read old bytes anew.
 
-    `not_yet` are slices without a row of which there never was a release, `vanished` releases whose slice new code does not find.
+    `not_yet` are slices without a row of which there never was a release, `vanished` releases whose slice new code does not find, `lacks`
+    slices that readers have and that the answer to the same question has no more.
     """
 
     landed: int = 0
@@ -40,6 +42,7 @@ class Landed:
     releases: list[int] = field(default_factory=list)
     not_yet: list[str] = field(default_factory=list)
     vanished: list[int] = field(default_factory=list)
+    lacks: list[str] = field(default_factory=list)
 
 
 class Standing(NamedTuple):
@@ -63,12 +66,15 @@ def land(
     Raises `ArchiveError` for a manifest that says something else than when it was landed.
     """
     refuse_edited(connection, snapshots)
+    if clock.redate(connection, journal, source.code, dataset_name, clock.present(snapshots)):
+        connection.commit()
     if _is_known(connection, source.code, dataset_name, snapshots):
         return Landed(known=True)
     dataset = source.dataset(dataset_name)
     with step("land"):
         body, result = stage(connection, archive, source.code, dataset_name, dataset, snapshots)
-        body |= {"declaration": declaration_of(dataset), "parser_fingerprint": parser_fingerprint(source.code)}
+        result.lacks = _lacking(connection, source.code, dataset_name, snapshots, result)
+        body |= {"declaration": declaration_of(dataset), "parser_fingerprint": parser_fingerprint(source.code), "lacks": result.lacks}
         with step("land.journal"):
             ledger.record(connection, journal, "landed", body)
         reached("land.commit")
@@ -156,9 +162,19 @@ class _Slice:
         self.snapshots = slice_snapshots(about.snapshots, parsed, name)
         first = self.snapshots[0]
         edition = parsed.edition or first.edition
+        came_after = self._came_after()
+        came = f"{came_after}/{first.retrieved_at}" if came_after else first.retrieved_at
         # of two deliveries under one label the later retrieved ranks higher
-        self.rank, self.basis = (f"{edition}/{first.retrieved_at}", "agency") if edition else (first.retrieved_at, "retrieved")
+        self.rank, self.basis = (f"{edition}/{came}", "agency") if edition else (came, "retrieved")
         self.label = edition or f"retrieved {first.retrieved_at}"
+
+    def _came_after(self) -> str | None:
+        """What dates the delivery in place of the clock by which it was retrieved, if that is known to have been wrong."""
+        row = self.connection.execute(
+            "select came_after from meta.delivery where (source, dataset, delivery) = (%s, %s, %s)",
+            [self.about.source, self.about.dataset_name, self.about.name],
+        ).fetchone()
+        return row[0] if row else None
 
     def said(self, result: Landed) -> tuple[Literal["release", "confirmation", "nothing"], dict[str, Any]]:
         """What the slice says that is new, in the journal's words; `result` counts it."""
@@ -214,11 +230,11 @@ class _Slice:
         return Standing(*row) if row else None
 
     def _below(self) -> Standing | None:
-        """The accepted release of the slice ranked directly below."""
+        """The release of the slice ranked directly below, accepted or waiting for a person's decision: said again it is nothing new."""
         row = self.connection.execute(
             "select release_key, row_digest, edition, parse_number from meta.release where source = %s and dataset = %s and slice = %s"
             " and rank <= %s and state = any(%s) and row_digest <> '' order by rank desc, parse_number desc, release_key desc limit 1",
-            [self.about.source, self.about.dataset_name, self.name, self.rank, list(ledger.ACCEPTED_STATES)],
+            [self.about.source, self.about.dataset_name, self.name, self.rank, [*ledger.ACCEPTED_STATES, ledger.UNDECIDED]],
         ).fetchone()
         return Standing(*row) if row else None
 
@@ -265,13 +281,37 @@ def _reconcile(parsed: Parsed, result: Landed) -> None:
         raise ContractError("the whole answer", f"the {parsed.reported} rows that the source reports", f"{taken}")
 
 
+def _lacking(connection: Connection, source: str, dataset: str, snapshots: Sequence[Snapshot], result: Landed) -> list[str]:
+    """The slices that readers can see from questions which are all asked again, and of which the answer says nothing.
+
+    Nothing is known of an answer that cannot be read, nor of what is not asked any more.
+    """
+    if result.slices == [UNREADABLE]:
+        return []
+    rows = connection.execute(
+        "select r.slice, array_agg(array[s.method, s.url, s.request::text]) from meta.release as r"
+        " inner join meta.release_snapshot as rs using (release_key) inner join meta.snapshot as s using (snapshot_key)"
+        " where r.source = %s and r.dataset = %s and r.state in ('accepted', 'published', 'superseded') and not r.slice = any(%s)"
+        " group by r.release_key, r.slice",
+        [source, dataset, result.slices],
+    ).fetchall()
+    asked = [_question(row["method"], row["url"], json.dumps(row["request"])) for row in map(_snapshot_row, snapshots)]
+    return sorted({name for name, questions in rows if all(_question(*question) in asked for question in questions)})
+
+
+def _question(method: str, url: str, request: str) -> tuple[str, str, Any]:
+    """A question in the form in which it is the same from an archive and from the ledger."""
+    return method, url, json.loads(request)
+
+
 def _is_known(connection: Connection, source: str, dataset: str, snapshots: Sequence[Snapshot]) -> bool:
     """Whether this very delivery was landed, or the one retrieved before it has the same bytes."""
     manifests, shas = [snapshot.manifest for snapshot in snapshots], [snapshot.sha256 for snapshot in snapshots]
     found = connection.execute(
         "(select manifests = %(manifests)s from meta.delivery where (source, dataset, delivery) = (%(source)s, %(dataset)s, %(delivery)s))"
         " union all (select shas = %(shas)s from meta.delivery where (source, dataset) = (%(source)s, %(dataset)s)"
-        "  and delivery <> %(delivery)s and retrieved_at <= %(at)s order by retrieved_at desc, delivery desc limit 1)",
+        "  and delivery <> %(delivery)s and coalesce(came_after::timestamptz, retrieved_at) <= %(at)s"
+        "  order by coalesce(came_after::timestamptz, retrieved_at) desc, delivery desc limit 1)",
         {
             "source": source,
             "dataset": dataset,

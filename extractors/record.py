@@ -14,6 +14,7 @@ from extractors.delivery import client_of, land_each, refuse
 from extractors.http import answered, begin, read_file
 from extractors.landing import Landed
 from extractors.source import ByHand, Dataset, Source, load_source
+from warehouse.journal import now
 from warehouse.profile import Profile
 
 Declared = Mapping[str, Request]
@@ -133,6 +134,8 @@ class FileTransport:
         answer = read_file(file)
         content_type = mimetypes.guess_type(file.name)[0] or answer.content_type
         answer = replace(answer, content_type=content_type, retrieved_at=self._retrieved or answer.retrieved_at)
+        if answer.retrieved_at > now():
+            raise self._error(f"{file} was last changed {answer.retrieved_at}, which is yet to come: say by --retrieved when it was taken")
         note = "; ".join(filter(None, (self._note, f"the file {file.name} as a person recorded it")))
         return answered(self._source, self._dataset, self.delivery, name, request, answer, self._capture, note)
 

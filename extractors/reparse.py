@@ -64,7 +64,8 @@ def deliveries(connection: Connection, archive: Archive, source: str, dataset: s
     Raises `ArchiveError` if a manifest is missing, or not as it was when it landed.
     """
     rows = connection.execute(
-        "select delivery, manifests, declaration from meta.delivery where (source, dataset) = (%s, %s) order by retrieved_at, delivery",
+        "select delivery, manifests, declaration from meta.delivery where (source, dataset) = (%s, %s)"
+        " order by coalesce(came_after::timestamptz, retrieved_at), delivery",
         [source, dataset],
     ).fetchall()
     found = {name: ([archive.read_manifest(path) for path in manifests], declaration) for name, manifests, declaration in rows}

@@ -53,6 +53,17 @@ class HttpPolicy(Declared):
     redirect_hosts: tuple[str, ...] = Field(default=(), description="where an answer may lie besides the hosts of base_urls, over HTTPS")
 
 
+class Continuity(Declared):
+    """How much of what the release below says may be otherwise before a person decides; bounds wider than these have a reason beside them.
+
+    Measured on what both releases speak of: what is new, such as another year, never counts.
+    """
+
+    lost: float = Field(default=0.5, ge=0, le=1, description="share of the figures of which less may be gone")
+    changed: float = Field(default=0.25, ge=0, le=1, description="share of the figures that may be changed by more than the factor")
+    factor: float = Field(default=2.0, gt=1, description="what a changed figure is changed by, up or down")
+
+
 class Dataset(Declared):
     """One thing a source publishes. `request` holds the agency's own parameters, read by the source's client and parser."""
 
@@ -61,6 +72,7 @@ class Dataset(Declared):
     slices: str = Field(description="what one slice is, in words")
     request: dict[str, Any]
     quarantine_max_share: float = Field(default=0.0, ge=0, le=1, description="share of rows above which gate 1 rejects the release")
+    continuity: Continuity = Continuity()
     after: str = Field(default="", description="the dataset of the same source that gate 1 compares it with, and that is taken in first")
     out_of_scope: str = Field(default="", description="what the agency delivers and we do not take: counted, not absorbed")
     only_transcribed: bool = Field(default=False, description="the only form is a declared transcription, so live takes it too")

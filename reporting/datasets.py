@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from psycopg.rows import dict_row
@@ -14,11 +14,13 @@ from rich.console import Console
 from extractors.rows import UNREADABLE
 from extractors.source import load_source, source_codes
 from warehouse import attempts
-from warehouse.attempts import DECIDE, Attempt
+from warehouse.attempts import DECIDE, WAITS, Attempt, to_decide
 from warehouse.connection import Connection, connect
+from warehouse.journal import now
 from warehouse.keys import hex_key
+from warehouse.ledger import UNDECIDED
 from warehouse.profile import Profile
-from warehouse.wording import counted, one_line, say, trimmed
+from warehouse.wording import counted, one_line, say, some, trimmed
 
 # What readers would see of each slice, were it not rejected or held. That an answer could not be read is said by its attempt.
 STANDING = """
@@ -26,19 +28,31 @@ select * from (
     select distinct on (source, dataset, slice) source || '.' || dataset as name, slice, edition, release_key, state,
         coalesce(reason, '') as reason
     from meta.release where slice <> %s order by source, dataset, slice, rank desc, parse_number desc, release_key desc
-) as top where state in ('rejected', 'held') order by name, state desc, slice
+) as top where state in ('rejected', 'undecided', 'held') order by name, state desc, slice
+"""
+# Of the last delivery of each dataset what readers have and it lacks; and each delivery that came, it says, at a time yet to come
+DELIVERED = """
+select source || '.' || dataset as name, delivery, lacks, came_after, retrieved_at
+from (
+    select *, row_number() over (
+        partition by source, dataset order by coalesce(came_after::timestamptz, retrieved_at) desc, delivery desc
+    ) as place
+    from meta.delivery
+) as delivery
+where (place = 1 and lacks <> '{}') or came_after is not null or retrieved_at > %s
+order by name, delivery
 """
 WAITING = re.compile(r"waiting for (\w+\.\w+)")
 STATES = "select source || '.' || dataset, state, count(*) from meta.release group by 1, 2 order by 1, 2"
 HELD = "It is tried again as soon as another release comes; `python pipeline.py decide withdraw RELEASE --person … --reason …` ends that"
-STYLES = {"taken": "green", "rejected": "red", "failed": "bold red", "held": "yellow", "waiting for": "yellow"}
+STYLES = {"taken": "green", "rejected": "red", "failed": "bold red", "held": "yellow", "undecided": "yellow", "waiting for": "yellow"}
 SHOWN = 8
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Line:
-    """How one dataset stands. `word` is taken, unchanged, skipped, rejected, held, waiting for or failed."""
+    """How one dataset stands. `word` is taken, unchanged, skipped, rejected, undecided, held, waiting for or failed."""
 
     name: str
     title: str
@@ -50,10 +64,11 @@ class Line:
     at: datetime | None = None
     details: tuple[str, ...] = ()
     releases: str = ""
+    undecided: int = 0
 
     def data(self) -> dict[str, Any]:
         """For `meta.run` and run.json."""
-        return {key: value for key, value in asdict(self).items() if key not in ("name", "title", "at") and value not in ("", None, ())}
+        return {key: value for key, value in asdict(self).items() if key not in ("name", "title", "at") and value not in ("", None, (), 0)}
 
 
 def lines(profile: Profile, since: datetime | None = None, broken: Mapping[str, str] | None = None) -> list[Line]:
@@ -65,14 +80,14 @@ def lines(profile: Profile, since: datetime | None = None, broken: Mapping[str, 
     declared = {f"{code}.{name}": dataset.title.en for code in source_codes() for name, dataset in load_source(code).datasets.items()}
     with connect(profile) as connection:
         tried = {name: attempt for name, attempt in attempts.last(connection).items() if not since or attempt.started_at >= since}
-        standing = _standing(connection)
+        standing, remarks = _standing(connection), _remarks(connection)
         states: dict[str, list[str]] = {}
         for name, state, count in connection.execute(STATES).fetchall():
             states.setdefault(name, []).append(f"{count:,} {state}")
     found = []
     for name in sorted(declared | states):
         attempt = tried.get(name) or _untried(name, broken or {}, is_declared=name in declared, is_run=since is not None)
-        line = _line(attempt, standing.get(name, []))
+        line = _line(profile, attempt, standing.get(name, []), remarks.get(name, []))
         releases = f"{', '.join(states[name])}" if name in states else "none"
         found.append(Line(**vars(line) | {"title": declared.get(name, name), "releases": releases}))
     return found
@@ -82,6 +97,19 @@ def _standing(connection: Connection) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
     for row in connection.cursor(row_factory=dict_row).execute(STANDING, [UNREADABLE]):
         found.setdefault(row["name"], []).append(row)
+    return found
+
+
+def _remarks(connection: Connection) -> dict[str, list[str]]:
+    """What is to be said of deliveries: what they lack, and when they cannot have come."""
+    found: dict[str, list[str]] = {}
+    for name, delivery, lacks, came_after, retrieved_at in connection.execute(DELIVERED, [now()]).fetchall():
+        said = found.setdefault(name, [])
+        if lacks:
+            said.append(f"delivery {delivery} lacks {some(lacks, 'slice')}, which readers keep; withdraw the releases of what is to go")
+        if came_after or retrieved_at > datetime.now(UTC):
+            ranked = f"it ranks after {came_after[:19]} UTC" if came_after else "the next delivery ranks above it"
+            said.append(f"delivery {delivery} says that it came {retrieved_at:%Y-%m-%d %H:%M:%S} UTC: a clock was wrong; {ranked}")
     return found
 
 
@@ -97,19 +125,23 @@ def _untried(name: str, broken: Mapping[str, str], *, is_declared: bool, is_run:
     return Attempt(source, dataset, "waiting for", "its turn: it was not tried" + (" in this run" if is_run else ""))
 
 
-def _line(attempt: Attempt, standing: list[Row]) -> Line:
+def _line(profile: Profile, attempt: Attempt, standing: list[Row], remarks: list[str]) -> Line:
     """The attempt's own word, unless the dataset stands worse than that."""
     word, happened, advice = str(attempt.outcome), attempt.happened, attempt.advice
-    if standing and word in ("taken", "unchanged", "skipped"):
-        word = "rejected" if any(row["state"] == "rejected" for row in standing) else "held"
-        advice = DECIDE if word == "rejected" else HELD
+    undecided = sum(row["state"] == UNDECIDED for row in standing)
+    if word == UNDECIDED and not undecided:  # somebody has decided since
+        word, advice = "taken", ""
+    if standing and word in ("taken", "unchanged", "skipped", UNDECIDED):
+        word = next(state for state in ("rejected", UNDECIDED, "held") if any(row["state"] == state for row in standing))
+        advice = {"rejected": DECIDE, "held": HELD, UNDECIDED: WAITS}[word]
         if word == "held" and (siblings := _siblings(standing)):
             word, happened = "waiting for", f"{', '.join(siblings)}; held until then ({happened})"
             advice = "Nothing to do here: it is tried again once they come"
-        elif "rejected" not in happened:
+        elif word != attempt.outcome and "rejected" not in happened:
             happened += f"; {counted(len(standing), 'release')} {'stands' if len(standing) == 1 else 'stand'} {word}"
     at = attempt.finished_at if attempt.finished_at != attempts.NEVER else None
-    return Line(attempt.name, "", word, happened, advice, attempt.url, attempt.status, at, tuple(map(_detail, standing)))
+    details = (*(_detail(profile, row) for row in standing), *remarks)
+    return Line(attempt.name, "", word, happened, advice, attempt.url, attempt.status, at, details, undecided=undecided)
 
 
 def _siblings(standing: list[Row]) -> list[str]:
@@ -118,8 +150,10 @@ def _siblings(standing: list[Row]) -> list[str]:
     return sorted({name for names in waiting for name in names}) if all(waiting) else []
 
 
-def _detail(row: Row) -> str:
+def _detail(profile: Profile, row: Row) -> str:
     why = trimmed(one_line(row["reason"])) or "by decision of a person"
+    if row["state"] == UNDECIDED:
+        why += f"; {to_decide(profile, row['release_key'])}"
     return f"{row['state']} slice {row['slice']}, edition {row['edition']}, release {hex_key(row['release_key'])}: {why}"
 
 

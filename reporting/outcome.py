@@ -53,6 +53,8 @@ def of(log: RunLog, lines: list[Line], states: Mapping[str, str], publication: i
     """The outcome of a run that came to its end. `states` are those of its tasks, `publication` is the number of what readers see."""
     settled = log.settled.outcome if log.settled else ""
     told = SENTENCES[settled].format(number=publication) if settled else "nothing was published; readers see what they saw before"
+    if undecided := sum(line.undecided for line in lines):
+        told += f"; {counted(undecided, 'release')} {'waits' if undecided == 1 else 'wait'} for a person's decision"
     datasets = [line.name for line in lines if line.word == "failed"]
     tasks = [f"{name} failed: {reason}" for name, reason in log.failed.items() if name not in datasets]
     if not any(state == "failed" for state in states.values()) and not tasks:

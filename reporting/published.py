@@ -32,7 +32,7 @@ where pr.publication_key = %s group by 1, 2, 3, 4, 5 order by 1, 2, 3
 """
 NOT_PUBLISHED = """
 select source, dataset, slice, edition, release_key, state, coalesce(reason, 'by decision of a person') as reason
-from meta.release where state in ('rejected', 'held', 'withdrawn') order by state, source, dataset, slice, rank
+from meta.release where state in ('rejected', 'undecided', 'held', 'withdrawn') order by state, source, dataset, slice, rank
 """
 QUARANTINED = """
 select r.source, r.dataset, r.slice, q.release_key, q.rule, count(*) as rows, min(q.source_row) as first_row, min(q.detail) as example

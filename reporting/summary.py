@@ -36,6 +36,7 @@ def figures(profile: Profile, log: RunLog) -> dict[str, Any]:
             "landed": landed,
             "accepted": sum(len(intake.accepted) for intake in log.intakes),
             "rejected": sum(len(intake.rejected) for intake in log.intakes),
+            "undecided": sum(len(intake.undecided) for intake in log.intakes),
             "held": len(settled.held) if settled else 0,
             "confirmed": sum(delivery.confirmed for intake in log.intakes for delivery in intake.deliveries),
             "skipped deliveries": sum(delivery.known for intake in log.intakes for delivery in intake.deliveries),

@@ -10,12 +10,24 @@ from uuid import uuid4
 from psycopg.rows import class_row
 
 from warehouse.connection import Connection, connect
+from warehouse.keys import hex_key
 from warehouse.profile import Profile
 
-Became = Literal["taken", "unchanged", "skipped", "rejected", "waiting for", "failed"]
+Became = Literal["taken", "unchanged", "skipped", "rejected", "undecided", "waiting for", "failed"]
 OUTCOMES: tuple[Became, ...] = get_args(Became)
 # what to do about a rejected release
 DECIDE = "Readers keep what they had; where the agency is right, `python pipeline.py decide accept RELEASE --person … --reason …`"
+
+
+WAITS = "Readers keep what they had until a person decides, or until a later delivery has it all again; KIND=withdraw says that it is wrong"
+
+
+def to_decide(profile: Profile, release_key: int) -> str:
+    """How a person accepts a release that waits for that."""
+    live = " LIVE=1" if profile.is_live else ""
+    return f"waits for a decision: make{live} decide KIND=accept RELEASE={hex_key(release_key)} PERSON=… REASON=…"
+
+
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 

@@ -96,7 +96,9 @@ def form(releases: Pool, left_out: Collection[int] = frozenset()) -> Candidate:
     current = _highest(of_edition, lambda release: (release.source, release.dataset, release.slice))
     keys = {release.key for release in current}
     chosen = tuple((release.key, release.key in keys) for release in sorted(of_edition, key=lambda release: release.key))
-    return Candidate(content_key("publication", code_fingerprint(), *(str(key) for key, _ in chosen)), chosen)
+    # which of them are current can change alone: a clock that was ahead is found out, a release is ranked anew
+    named = (f"{key}" if is_current else f"{key} below" for key, is_current in chosen)
+    return Candidate(content_key("publication", code_fingerprint(), *named), chosen)
 
 
 def _highest(releases: Iterable[Release], group: Callable[[Release], tuple[str, ...]]) -> list[Release]:

@@ -21,6 +21,8 @@ from warehouse.keys import content_key
 from warehouse.locks import JOURNAL, until_commit
 
 ACCEPTED_STATES = ("accepted", "held", "published", "superseded")
+# of a release that gate 1 leaves to a person: readers do not see it, and nothing is compared with it, until somebody decides
+UNDECIDED = "undecided"
 # what a person decided of a release stands until a person decides otherwise: no gate and no publication changes it
 DECIDED = "(state = 'withdrawn' or (state = 'held' and held_in_candidate is null))"
 
@@ -125,16 +127,30 @@ def _reparsed(connection: Connection, entry: Entry) -> None:
     )
 
 
+def _redated(connection: Connection, entry: Entry) -> None:
+    """A clock was ahead when deliveries came: they rank by the instant that they came after, among each other by what their clock said."""
+    body = entry.body
+    for delivery, instant in body["deliveries"].items():
+        which = [body["source"], body["dataset"], delivery]
+        connection.execute("update meta.delivery set came_after = %s where (source, dataset, delivery) = (%s, %s, %s)", [instant, *which])
+        # the instant of retrieval is the last part of a rank, or all of it
+        connection.execute(
+            r"update meta.release set rank = regexp_replace(rank, '([^/]+)$', %s || '/\1')"
+            " where (source, dataset, delivery) = (%s, %s, %s)",
+            [instant, *which],
+        )
+
+
 def _delivery(connection: Connection, body: dict[str, Any]) -> None:
     snapshots = body["snapshots"]
     for snapshot in snapshots:
         _insert(connection, "meta.snapshot", snapshot, conflict="on conflict (snapshot_key) do nothing")
     declaration = body.get("declaration")
     connection.execute(
-        "insert into meta.delivery (source, dataset, delivery, retrieved_at, manifests, shas, declaration)"
-        " values (%s, %s, %s, %s, %s, %s, %s)"
+        "insert into meta.delivery (source, dataset, delivery, retrieved_at, manifests, shas, declaration, lacks)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s)"
         " on conflict (source, dataset, delivery) do update set manifests = excluded.manifests, shas = excluded.shas,"
-        " declaration = excluded.declaration",
+        " declaration = excluded.declaration, lacks = excluded.lacks",
         [
             body["source"],
             body["dataset"],
@@ -143,6 +159,7 @@ def _delivery(connection: Connection, body: dict[str, Any]) -> None:
             [snapshot["manifest"] for snapshot in snapshots],
             [snapshot["sha256"] for snapshot in snapshots],
             Jsonb(declaration) if declaration else None,
+            body.get("lacks", []),
         ],
     )
 
@@ -173,11 +190,14 @@ def _forget(connection: Connection, release_key: int) -> None:
 
 
 def _judged(connection: Connection, entry: Entry) -> None:
-    """Gate 1 has spoken of releases: accepted or rejected, with what it quarantined and every result."""
+    """Gate 1 has spoken of releases: accepted, rejected or undecided, with what it quarantined and every result.
+
+    Of a release that a person accepted while the gate looked at it, the person's word stands.
+    """
     for verdict in entry.body["releases"]:
         connection.execute(
             "update meta.release set state = %s, reason = %s, rows_quarantined = %s, code_fingerprint = %s, verdict_fingerprint = %s"
-            f" where release_key = %s and not {DECIDED}",
+            f" where release_key = %s and state in ('landed', 'rejected', '{UNDECIDED}')",
             [
                 verdict["state"],
                 verdict["reason"],
@@ -312,6 +332,7 @@ def _decided(connection: Connection, entry: Entry) -> None:
 _APPLY = {
     "landed": _landed,
     "reparsed": _reparsed,
+    "redated": _redated,
     "judged": _judged,
     "held": _held,
     "refused": _refused,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.text import Text
 
+SHOWN = 5
 # as PostgreSQL writes a numeric with six places; versions, dates and clocks have neighbours that numbers do not
 _PLACES = re.compile(r"(?<![\w.:])-?\d+\.\d{4,}(?![\w:]|\.\d)")
 
@@ -17,6 +19,12 @@ def counted(number: int, noun: str, plural: str = "") -> str:
         return f"1 {noun}"
     many = plural or (f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s")
     return f"{number:,} {many}"
+
+
+def some(names: Sequence[str], noun: str) -> str:
+    """The names with their number, of many the first: `2 slices (2021, 2022)`."""
+    listed = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    return f"{counted(len(names), noun)} ({listed})"
 
 
 def trimmed(text: str) -> str:

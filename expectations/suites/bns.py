@@ -40,6 +40,7 @@ def _external(schema: str) -> Suite:
             withdrawn(key),
             revised(key, 0.10),
         ],
+        key,
     )
 
 
@@ -63,6 +64,7 @@ def _population(schema: str) -> Suite:
             withdrawn(key, unless="area_code = 'KAZ'"),
             revised(key, 0.05),
         ],
+        key,
     )
 
 

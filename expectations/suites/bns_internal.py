@@ -31,6 +31,7 @@ def _by_region(schema: str) -> Suite:
             withdrawn(key),
             revised(key, 0.10),
         ],
+        key,
     )
 
 
@@ -101,6 +102,7 @@ def _matrix(schema: str) -> Suite:
             withdrawn(key),
             revised(key, 0.25),
         ],
+        key,
     )
 
 

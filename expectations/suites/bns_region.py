@@ -51,6 +51,7 @@ def _net_migration(schema: str) -> Suite:
             # a balance near zero changes by any share: only the size of the flow behind it would tell
             revised(key, 1.0),
         ],
+        key,
     )
 
 
@@ -120,6 +121,7 @@ def _vital_suite(schema: str, minimum: float) -> Suite:
     return Suite(
         view,
         [*_vital_event(minimum), every_region(schema), withdrawn(key), revised(key, 0.10)],
+        key,
     )
 
 

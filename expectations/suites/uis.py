@@ -27,6 +27,7 @@ def gate1(dataset: str, schema: str) -> Suite:
             *own,
             revised(KEY, 0.10),
         ],
+        KEY,
     )
 
 

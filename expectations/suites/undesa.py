@@ -33,6 +33,7 @@ def gate1(dataset: str, schema: str) -> Suite:
             withdrawn(KEY, "warn", only="sex_code = '_T'"),
             revised(KEY, 0.25, only="sex_code = '_T'"),
         ],
+        KEY,
     )
 
 
