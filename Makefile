@@ -15,7 +15,7 @@ export KOSHI_PROFILE := live
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test lint unit histories bench serve report init url psql record status rollback unpin decide stop clean replay lock
+.PHONY: help setup setup-dev run test lint unit test-system histories bench serve report init url psql record status rollback unpin decide stop clean replay lock
 
 # what a person writes goes through the environment as it is: neither make nor a shell reads a quote, a dollar or a blank in it
 ASKED := SQL NUMBER RELEASE KIND PERSON REASON SOURCE DATASET FILE REQUEST CAPTURE RETRIEVED NOTE SEED N
@@ -23,7 +23,7 @@ $(foreach name,$(ASKED),$(eval override $(name) := $$(value $(name))))
 export $(ASKED)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # uv installs 170 packages in seconds and checks every hash; pip brings uv itself, checked as well
 $(VENV)/uv-ready: requirements-uv.lock
@@ -56,6 +56,9 @@ lint: setup-dev
 
 unit: setup-dev
 	$(PY) -m pytest
+
+test-system: setup-dev ## what needs packages of the system (chromium); says loudly what it did not try
+	$(PY) -m pytest -n 0 -m system
 
 report: setup ## write the reports anew and say where they lie
 	@$(PY) pipeline.py report

@@ -20,6 +20,7 @@ from types import FrameType
 from typing import TextIO
 
 from reporting import airflow_home, site
+from reporting.pages import FRAMING
 from warehouse.profile import Profile
 
 LOOPBACK = "127.0.0.1"
@@ -40,8 +41,10 @@ class _Quiet(SimpleHTTPRequestHandler):
         """Says nothing: what a person looks at is theirs."""
 
     def end_headers(self) -> None:
-        """Lets the browser ask again each time: the site is written anew after a publication."""
+        """Lets the browser ask again each time, as the site is written anew, and says what a page may do, as the page does itself."""
         self.send_header("Cache-Control", "no-cache")
+        self.send_header("Content-Security-Policy", f"{site.policy(self.path)}; {FRAMING}")
+        self.send_header("X-Content-Type-Options", "nosniff")
         super().end_headers()
 
 
