@@ -104,7 +104,7 @@ def _wait(process: subprocess.Popen[bytes], health: str, log_file: Path) -> None
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise ServeError(f"Airflow ended at once with code {process.returncode}; its reason stands at the end of {log_file}")
-        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError), urllib.request.urlopen(health, timeout=5):  # noqa: S310
+        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError), urllib.request.urlopen(health, timeout=5):  # noqa: S310 # nosec B310
             return
         time.sleep(0.5)
     raise ServeError(f"Airflow did not answer within {STARTING_SECONDS} s at {health}; see {log_file}")

@@ -18,7 +18,7 @@ from warehouse.profile import Profile
 Role = Literal["koshi_owner", "koshi_loader", "koshi_transformer"]
 Connection = psycopg.Connection[tuple[Any, ...]]
 READER = "bi_reader"
-LIBPQ = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
+LIBPQ = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}  # nosec B105 # pragma: allowlist secret
 
 
 def parameters(profile: Profile) -> dict[str, str]:
