@@ -76,7 +76,7 @@ def publications(profile: Profile) -> set[Seen]:
                 [schema],
             ).fetchall()
             for name, is_mart in relations:
-                relation = sql.Identifier(str(schema), str(name))
+                relation: sql.Composable = sql.Identifier(str(schema), str(name))
                 if is_mart:
                     whole.add((f"{name}_all", checksum(connection, relation)))
                     relation = sql.SQL("(select * from {} where row_kind = 'leaf')").format(relation)

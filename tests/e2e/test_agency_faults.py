@@ -354,7 +354,7 @@ class Live:
         begun = time.monotonic()
         done = self.command("run", base=run.base, seconds=BOUND_SECONDS)
         seconds = time.monotonic() - begun
-        told = json.loads((self.folder / "state" / "live" / "run.json").read_text("utf-8"))
+        told: dict[str, Any] = json.loads((self.folder / "state" / "live" / "run.json").read_text("utf-8"))
         assert told["exit_code"] == done.returncode, done.stdout + done.stderr
         return told | {"printed": done.stdout, "seconds": seconds}
 
