@@ -33,14 +33,14 @@ from tests.conftest import NO_NETWORK
 from tests.servers import remove_server
 from warehouse.profile import BUNDLED_ARCHIVE, ROOT
 
-pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(2400)]
 BUNDLED = Archive(str(BUNDLED_ARCHIVE))
 # how patiently an agency is asked here
 HTTP = {"min_interval_seconds": 0, "connect_timeout_seconds": 2, "read_timeout_seconds": 3, "backoff_seconds": 0.1, "max_wait_seconds": 5}
 # a deadline for whole answers, under whatever name it is declared
 DEADLINES = {name: 6 for name in HttpPolicy.model_fields if "deadline" in name}
 # a whole run, every answer of which takes as long as it may
-BOUND_SECONDS = 420
+BOUND_SECONDS = 900
 COPIED = ("dags", "dbt", "expectations", "extractors", "pipeline.py", "reporting", "warehouse")
 Change = Callable[[bytes], bytes]
 # what every question may be answered with; a function changes the sound answer
