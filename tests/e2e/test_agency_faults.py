@@ -5,6 +5,7 @@ A copy of the code is asked, in whose `source.yml` files waiting is short and on
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import io
 import json
@@ -60,6 +61,7 @@ class Agencies(Agency):
         self.sound: dict[tuple[object, ...], bytes] = {}
         self.datasets: dict[tuple[object, ...], str] = {}
         self.behaviours: dict[str, Behaviour] = {}
+        self.changed: dict[tuple[object, ...], bytes] = {}
         self.asked: dict[str, int] = {}
         for code in source_codes():
             for name in load_source(code).datasets:
@@ -77,18 +79,26 @@ class Agencies(Agency):
                 self.datasets.setdefault(key(asked), f"{code}.{name}")
             self.sound[key(asked)] = body
 
+    def behave(self, behaviours: dict[str, Behaviour]) -> None:
+        """What datasets do from now on. Answers are changed beforehand: making one may take longer than anybody waits for it."""
+        self.asked.clear()
+        self.behaviours = behaviours
+        changes = {question: behaviours.get(name) for question, name in self.datasets.items()}
+        self.changed = {question: change(self.sound[question]) for question, change in changes.items() if callable(change)}
+
     def reply_to(self, request: Request) -> Reply:
         """The dataset's behaviour, else its sound answer."""
-        name, body = self.datasets.get(key(request), ""), self.sound.get(key(request))
+        name, body = self.datasets.get(key(request), ""), self.changed.get(key(request), self.sound.get(key(request)))
         behaviour = self.behaviours.get(name)
         count = self.asked[name] = self.asked.get(name, 0) + 1
         if isinstance(behaviour, Reply):
-            return behaviour
+            itself = {"Location": f"/{request.path}"} if behaviour.headers.get("Location") == ITSELF else {}
+            return dataclasses.replace(behaviour, headers=behaviour.headers | itself)
         if isinstance(behaviour, list) and count <= len(behaviour):
             return behaviour[count - 1]
         if body is None:
             return super().reply_to(request)
-        return Reply(body=behaviour(body) if callable(behaviour) else body)
+        return Reply(body=body)
 
 
 def edited(old: str, new: str, count: int = 1) -> Change:
@@ -119,11 +129,6 @@ def doubled(body: bytes) -> bytes:
     return json.dumps(json.loads(body) * 2, ensure_ascii=False).encode()
 
 
-def every_line_twice(body: bytes) -> bytes:
-    head, *lines = body.splitlines(keepends=True)
-    return b"".join([head, *lines, *lines])
-
-
 def zip_bomb(body: bytes) -> bytes:
     """500 MB of empty rows in the first sheet."""
     return in_workbook(lambda name, part: b"<row/>" * 80_000_000 if name.endswith("sheet1.xml") else part)(body)
@@ -132,6 +137,7 @@ def zip_bomb(body: bytes) -> bytes:
 PAGE = b"<!DOCTYPE html><title>Just a moment</title>"
 HEADERS = b"HTTP/1.0 200 OK\r\n" + b"".join(b"X-%d: 1\r\n" % number for number in range(300)) + b"\r\n"
 TWO_LENGTHS = b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\nContent-Length: 7\r\n\r\n1234567"
+ITSELF = "the same address"
 GZIP = {"Content-Encoding": "gzip"}
 
 
@@ -171,7 +177,7 @@ REFUSING = Run(
         "bns.external_arrivals": Reply(delay=3600),
         "bns.external_departures": Reply(reset=True),
         "bns.population": Reply(503, b"maintenance"),
-        "bns.net_migration": away("?again"),
+        "bns.net_migration": away(ITSELF),
         "bns.natural_increase": away("http://localhost:9/"),
         "bns.births": away("file:///etc/passwd"),
         "bns.internal_by_region": Reply(404, b"no such page"),
@@ -225,7 +231,7 @@ FLOODING = Run(
         "undesa.population_by_destination": ("failed", "CERTIFICATE_VERIFY_FAILED"),
         "undesa.stock_by_destination_and_origin": ("failed", "CERTIFICATE_VERIFY_FAILED"),
     },
-    witness="uis.outbound_totals",
+    witness="bns.internal_matrix",
     base={"KOSHI_BASE_URL_UNDESA_FILES": "tls"},
 )
 UNREADABLE = Run(
@@ -233,7 +239,7 @@ UNREADABLE = Run(
         "bns.external_arrivals": Reply(body=PAGE),
         "bns.external_departures": lambda body: b"",
         "bns.population": lambda body: body[: len(body) // 2],
-        "bns.net_migration": lambda body: body.decode().encode("cp1251"),
+        "bns.net_migration": lambda body: body.decode().encode("cp1251", "replace"),
         "bns.natural_increase": lambda body: b'{"isSuccess":false,"message":"no such element"}',
         "bns.births": lambda body: body[: len(body) // 2],
         "bns.internal_by_region": lambda body: body.decode().encode("utf-16-le"),
@@ -251,6 +257,7 @@ UNREADABLE = Run(
         "bns.natural_increase": ("rejected", "unreadable"),
         "bns.births": ("rejected", "unreadable"),
         "bns.internal_by_region": ("rejected", "unreadable"),
+        "bns.internal_matrix": ("waiting for or rejected", "internal_by_region"),
         "uis.students_from_kazakhstan": ("rejected", "unreadable"),
         "uis.students_to_kazakhstan": ("rejected", "HTML"),
         "uis.outbound_totals": ("rejected", "unreadable"),
@@ -263,10 +270,9 @@ CHANGED = Run(
     behaviours={
         "bns.external_arrivals": edited('"measureName": "Человек"', '"measureName": "Тысяча человек"'),
         "bns.external_departures": edited('"leaf"', '"note": "", "leaf"'),
-        "bns.net_migration": every_line_twice,
+        "bns.net_migration": edited('"NAM"\t', '"NAM"\t"NOTE"\t'),
         "bns.natural_increase": edited('"termNames"', '"names"', -1),
         "bns.births": doubled,
-        "bns.internal_by_region": edited("region,month,arrivals,departures,net", "region,month,arrivals,departures,net,note"),
         "iom.missing_migrants": lambda body: b"[]",
         "uis.students_from_kazakhstan": edited('"hints":[]', '"hints":[{"code":"truncated"}]'),
         "uis.inbound_and_net_flow": edited('"indicatorId":"26637"', '"indicatorId":"99999"'),
@@ -277,17 +283,16 @@ CHANGED = Run(
     said={
         "bns.external_arrivals": ("rejected", "found 'Тысяча человек', expected 'Человек'"),
         "bns.external_departures": ("rejected", "note"),
-        "bns.net_migration": ("rejected", ""),
+        "bns.net_migration": ("rejected", "NOTE"),
         "bns.natural_increase": ("rejected", ""),
         "bns.births": ("rejected", ""),
-        "bns.internal_by_region": ("rejected", "note"),
-        "iom.missing_migrants": ("rejected", ""),
+        "iom.missing_migrants": ("rejected or held", ""),
         "uis.students_from_kazakhstan": ("rejected", "hint"),
         "uis.inbound_and_net_flow": ("rejected", "99999"),
         "undesa.stock_by_destination": ("rejected", ""),
         "undesa.population_by_destination": ("rejected", ""),
     },
-    witness="uis.outbound_totals",
+    witness="bns.internal_matrix",
 )
 DRIP = Reply(body=b" " * 100_000, block=1, pause=1.0, announced=-1)
 DRIPPING = Run(
@@ -304,7 +309,7 @@ DRIPPING = Run(
 )
 WITNESSES: dict[str, Callable[[int], Change]] = {
     "iom.missing_migrants": lambda number: edited('"number_of_survivors":""', f'"number_of_survivors":"{number + 1}"'),
-    "uis.outbound_totals": lambda number: edited('"year":2003,"value":148', f'"year":2003,"value":{148 + number}'),
+    "bns.internal_matrix": lambda number: edited("2010,Abay,Akmola,161", f"2010,Abay,Akmola,{161 + number}"),
 }
 
 
@@ -349,8 +354,7 @@ class Live:
         """One run; returns run.json with what was printed and how many seconds it took."""
         self.number += 1
         for agencies in (self.agencies, self.tls):
-            agencies.asked.clear()
-            agencies.behaviours = {run.witness: WITNESSES[run.witness](self.number), **run.behaviours}
+            agencies.behave({run.witness: WITNESSES[run.witness](self.number), **run.behaviours})
         begun = time.monotonic()
         done = self.command("run", base=run.base, seconds=BOUND_SECONDS)
         seconds = time.monotonic() - begun
@@ -392,9 +396,9 @@ def _wrong(run: Run, dataset: str, line: dict[str, Any], usual: str) -> str:
     """What is wrong with what was said of a dataset; `usual` is the word that it has after sound answers."""
     told = json.dumps(line, ensure_ascii=False)
     if dataset not in run.said:
-        return "" if line["word"] in (usual, "unchanged", "taken") else f"{line['word']}, though its agency was sound"
+        return "" if line["word"] in (usual, "unchanged", "skipped", "taken") else f"{line['word']}, though its agency was sound"
     word, part = run.said[dataset]
-    if line["word"] != word or part.lower() not in told.lower():
+    if line["word"] not in word.split(" or ") or part.lower() not in told.lower():
         return f"expected {word} and {part!r}"
     return "" if line.get("advice") and "Traceback" not in line["happened"] else "does not say what to do"
 
@@ -406,7 +410,7 @@ def _tell(name: str, run: Run, told: dict[str, Any], usual: dict[str, str]) -> N
     wrong = {dataset: _wrong(run, dataset, line, usual[dataset]) for dataset, line in lines.items()}
     shown = [f"{dataset}: {wrong[dataset]}: {json.dumps(lines[dataset], ensure_ascii=False)}" for dataset in wrong if wrong[dataset]]
     assert not shown, "\n".join(shown)
-    assert lines[run.witness]["word"] == "taken", lines[run.witness]
+    assert " accepted" in lines[run.witness]["happened"], lines[run.witness]
     assert told["settled"] == "published", told["sentence"]
     failed = [name for name, (word, _) in run.said.items() if word == "failed"]
     assert told["exit_code"] == (1 if failed else 0), told["sentence"]
