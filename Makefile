@@ -15,7 +15,10 @@ export KOSHI_PROFILE := live
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test lint unit histories fuzz bench serve report init url psql record status rollback unpin decide stop clean replay check backup restore lock
+.PHONY: help setup setup-dev run test lint unit test-system faults histories fuzz chaos bench serve report init url psql record status rollback unpin decide stop clean replay check backup restore lock
+
+# nothing is asked of a network; digests and keys of ours are hexadecimal, and the locks, journals and answers are full of them
+SECRETS := --no-verify --disable-plugin HexHighEntropyString --exclude-files '\.lock$$|^tests/journals/|^extractors/bundled/archive/'
 
 # what a person writes goes through the environment as it is: neither make nor a shell reads a quote, a dollar or a blank in it
 ASKED := SQL NUMBER RELEASE KIND PERSON REASON SOURCE DATASET FILE REQUEST CAPTURE RETRIEVED NOTE SEED N FOLDER
@@ -23,7 +26,7 @@ $(foreach name,$(ASKED),$(eval override $(name) := $$(value $(name))))
 export $(ASKED)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # uv installs 170 packages in seconds and checks every hash; pip brings uv itself, checked as well
 $(VENV)/uv-ready: requirements-uv.lock
@@ -53,9 +56,17 @@ lint: setup-dev
 	$(VENV)/bin/mypy
 	$(VENV)/bin/interrogate --quiet
 	$(VENV)/bin/sqlfluff lint --disable-progress-bar --processes 2 dbt
+	$(VENV)/bin/bandit --quiet --configfile pyproject.toml --recursive dags extractors warehouse expectations reporting pipeline.py
+	git ls-files -z | xargs -0 $(VENV)/bin/detect-secrets-hook $(SECRETS)
 
 unit: setup-dev
 	$(PY) -m pytest
+
+test-system: setup-dev ## what needs packages of the system (chromium); says loudly what it did not try
+	$(PY) -m pytest -n 0 -m system
+
+faults: setup-dev ## whole live runs against agencies that misbehave
+	$(PY) -m pytest -n 0 -m faults -s
 
 report: setup ## write the reports anew and say where they lie
 	@$(PY) pipeline.py report
@@ -110,6 +121,9 @@ stop: setup ## stop the embedded server
 
 clean: setup ## forget the sample's state and database, and say which recorded files with it
 	@$(PY) pipeline.py clean
+
+chaos: setup-dev ## random kills of real runs under a reader who never stops: make chaos SEED=1 N=10
+	@$(PY) -m tests.chaos
 
 bench: setup-dev ## ratios: landing against COPY, a second run against the first, peak of memory
 	@$(PY) -m tests.bench.bench

@@ -295,7 +295,8 @@ def _lacking(connection: Connection, source: str, dataset: str, snapshots: Seque
         " group by r.release_key, r.slice",
         [source, dataset, result.slices],
     ).fetchall()
-    asked = [_question(row["method"], row["url"], json.dumps(row["request"])) for row in map(_snapshot_row, snapshots)]
+    recorded = [snapshot.recorded for snapshot in snapshots]
+    asked = [_question(row["method"], row["url"], json.dumps(row["request"])) for row in recorded]
     return sorted({name for name, questions in rows if all(_question(*question) in asked for question in questions)})
 
 

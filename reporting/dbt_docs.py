@@ -1,4 +1,4 @@
-"""dbt's documentation of the models as one page, over the publication that readers see."""
+"""dbt's documentation of the models as one page and its program, over the publication that readers see."""
 
 from __future__ import annotations
 
@@ -6,13 +6,22 @@ import json
 from pathlib import Path
 from typing import Any
 
-from reporting.pages import check, into_head
+from reporting.pages import MARKUP, Kind, clean, render
 from warehouse.build import dbt_environment as dbt_environment
 from warehouse.fingerprint import core_schema
 from warehouse.profile import ROOT, Profile
 
 # the schema that dbt builds a publication in, before it takes the publication's name (warehouse/build.py)
 CANDIDATE = "candidate"
+# between these stands dbt's program, with the models as its data; what is left is a list of icons and an empty place
+SCRIPT = '<script defer="defer">', "</script>"
+DRAWING = {"d", "fill", "height", "points", "transform", "viewBox", "width", "x", "y"}
+MODELS = Kind(
+    # dbt's program brings style sheets and a font along
+    policy="default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src data:;"
+    " base-uri 'none'; form-action 'none'",
+    markup={**MARKUP, **dict.fromkeys(("svg", "g", "path", "polygon", "rect"), DRAWING), "div": {"ui-view", "style"}},
+)
 
 
 class DocsError(RuntimeError):
@@ -33,9 +42,19 @@ def build(profile: Profile, publication: str, target: Path) -> None:
         _name_publication(manifest, f"pub_{publication}")
         manifest.write(str(work / "manifest.json"))  # the page shows this file
         _invoke(manifest, ["docs", "generate", "--static", "--no-compile", *common])
-    page = into_head((work / "static_index.html").read_text(encoding="utf-8"))
+    program, body = _parted((work / "static_index.html").read_text(encoding="utf-8"))
     target.mkdir(parents=True)
-    (target / "index.html").write_text(check("dbt docs", page), encoding="utf-8")
+    (target / "dbt_docs.js").write_text(program, encoding="utf-8")
+    (target / "index.html").write_text(render("dbt_docs.html.j2", MODELS, body=clean(body, MODELS)), encoding="utf-8")
+
+
+def _parted(page: str) -> tuple[str, str]:
+    """dbt's one file as a program and the body of a page. Text in the data may look like the end of the program: the last one is it."""
+    _, start, rest = page.partition(SCRIPT[0])
+    program, end, body = rest.rpartition(SCRIPT[1])
+    if not (start and end):
+        raise DocsError("dbt's documentation has no script where one was: dbt changed its shape, adapt reporting/dbt_docs.py")
+    return program, body
 
 
 def _invoke(manifest: Any, arguments: list[str]) -> Any:

@@ -22,6 +22,7 @@ from typing import NoReturn, TextIO
 import psycopg
 
 from reporting import airflow_home, site
+from reporting.pages import FRAMING
 from warehouse import readers
 from warehouse.profile import Profile
 from warehouse.wording import one_line
@@ -44,8 +45,10 @@ class _Quiet(SimpleHTTPRequestHandler):
         """Says nothing: what a person looks at is theirs."""
 
     def end_headers(self) -> None:
-        """Lets the browser ask again each time: the site is written anew after a publication."""
+        """Lets the browser ask again each time, as the site is written anew, and says what a page may do, as the page does itself."""
         self.send_header("Cache-Control", "no-cache")
+        self.send_header("Content-Security-Policy", f"{site.policy(self.path)}; {FRAMING}")
+        self.send_header("X-Content-Type-Options", "nosniff")
         super().end_headers()
 
 
@@ -105,7 +108,7 @@ def _wait(process: subprocess.Popen[bytes], health: str, log_file: Path) -> None
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise ServeError(f"Airflow ended at once with code {process.returncode}; its reason stands at the end of {log_file}")
-        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError), urllib.request.urlopen(health, timeout=5):  # noqa: S310
+        with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError), urllib.request.urlopen(health, timeout=5):  # noqa: S310 # nosec B310
             return
         time.sleep(0.5)
     raise ServeError(f"Airflow did not answer within {STARTING_SECONDS} s at {health}; see {log_file}")

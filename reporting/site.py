@@ -12,6 +12,8 @@ from reporting.published import Published, published
 from warehouse.locks import hold
 from warehouse.profile import Profile
 
+MODELS = "dbt_docs"
+
 
 def folder(profile: Profile) -> Path:
     """Where the site of the profile lies; `index.html` is its first page."""
@@ -34,7 +36,7 @@ def _build(profile: Profile, airflow_url: str | None) -> Path:
     scratch.mkdir(parents=True)
     data_docs.build(profile, scratch / "data_docs")
     if found.number is not None:
-        dbt_docs.build(profile, found.key, scratch / "dbt_docs")
+        dbt_docs.build(profile, found.key, scratch / MODELS)
     shutil.copy(pages.TEMPLATES / "koshi.css", scratch / "koshi.css")
     page = render(found, profile, airflow_url or os.environ.get("KOSHI_AIRFLOW_URL"))
     (scratch / "index.html").write_text(page, encoding="utf-8")
@@ -66,6 +68,11 @@ def render(found: Published, profile: Profile, airflow_url: str | None = None) -
         airflow_url=airflow_url,
         written=datetime.now(UTC),
     )  # fmt: skip
+
+
+def policy(path: str) -> str:
+    """What a browser may do with the page at that path of the site."""
+    return (dbt_docs.MODELS if path.startswith(f"/{MODELS}/") else pages.REPORT).policy
 
 
 def _replace(target: Path, scratch: Path) -> None:

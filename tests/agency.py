@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from extractors.archive import Request
@@ -18,7 +21,8 @@ from extractors.archive import Request
 class Reply:
     """One answer. `delay` seconds pass before it; `announced` is a Content-Length that is not true, -1 for none.
 
-    With `drip` seconds between two bytes of what is named by `dripping` it takes its time.
+    With `raw` nothing is written but `raw` and the body, status line and headers included; with `reset` the connection is reset instead.
+    The body comes in blocks of `block` bytes with `pause` seconds between them, and with `endless` again and again.
     """
 
     status: int = 200
@@ -26,8 +30,11 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0
     announced: int | None = None
-    drip: float = 0.0
-    dripping: Literal["headers", "body"] = "body"
+    raw: bytes = b""
+    reset: bool = False
+    block: int = 0
+    pause: float = 0.0
+    endless: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,11 @@ class Agency(ThreadingHTTPServer):
         """What is answered to the questions, from now on and instead of what was known before."""
         self.answers = {request.fingerprint: body for request, body in answers}
 
+    def reply_to(self, request: Request) -> Reply:
+        """What is answered to a question that no script speaks of."""
+        body = self.answers.get(request.fingerprint)
+        return Reply(404, b"<html>no such page</html>") if body is None else Reply(body=body)
+
     def gaps(self) -> list[float]:
         """Seconds between one question and the next."""
         return [later.at - earlier.at for earlier, later in zip(self.seen, self.seen[1:], strict=False)]
@@ -92,11 +104,17 @@ class _Handler(BaseHTTPRequestHandler):
         url = self.path.partition("?")[0] if parts.scheme else f"{self.server.url}{parts.path}"
         request = Request(method, url, tuple(parse_qsl(parts.query, keep_blank_values=True)), form)
         self.server.seen.append(Seen(time.monotonic(), request, {name.lower(): value for name, value in self.headers.items()}))
-        reply = self.server.script.pop(0) if self.server.script else self._known(request)
+        reply = self.server.script.pop(0) if self.server.script else self.server.reply_to(request)
         if self.server.stopping.wait(reply.delay):
             return
-        if reply.drip and reply.dripping == "headers":
-            self._drip(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 10_000, reply.drip)
+        if reply.reset:
+            # with nothing lingering, the system resets the connection instead of ending it
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+            return
+        if reply.raw:
+            self.close_connection = True
+            self._write(dataclasses.replace(reply, body=reply.raw + reply.body))
             return
         self.send_response(reply.status)
         announced = len(reply.body) if reply.announced is None else reply.announced
@@ -105,21 +123,19 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in reply.headers.items():
             self.send_header(name, value)
         self.end_headers()
-        if reply.drip:
-            self._drip(reply.body, reply.drip)
-        else:
-            self.wfile.write(reply.body)
+        self._write(reply)
 
-    def _drip(self, what: bytes, seconds: float) -> None:
-        for byte in what:
-            self.wfile.write(bytes([byte]))
-            self.wfile.flush()
-            if self.server.stopping.wait(seconds):
+    def _write(self, reply: Reply) -> None:
+        size = reply.block or len(reply.body) or 1
+        while True:
+            for start in range(0, len(reply.body), size):
+                self.wfile.write(reply.body[start : start + size])
+                if reply.pause:
+                    self.wfile.flush()
+                    if self.server.stopping.wait(reply.pause):
+                        return
+            if not reply.endless or self.server.stopping.is_set():
                 return
-
-    def _known(self, request: Request) -> Reply:
-        body = self.server.answers.get(request.fingerprint)
-        return Reply(404, b"<html>no such page</html>") if body is None else Reply(body=body)
 
     def log_message(self, *args: object) -> None:
         """Says nothing."""

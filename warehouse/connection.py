@@ -25,7 +25,7 @@ Role = Literal["koshi_owner", "koshi_loader", "koshi_transformer"]
 Connection = psycopg.Connection[tuple[Any, ...]]
 READER = "bi_reader"
 NAME = "koshi"
-LIBPQ = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
+LIBPQ = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}  # nosec B105 # pragma: allowlist secret
 # What one statement of ours may take, dbt's and the gates' as well: tens of times what the longest takes
 STATEMENT_SECONDS = 600
 EXAMPLE = "postgresql://user@host:5432/database"

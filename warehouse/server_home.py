@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 # /var/lib first: only root writes there, and nobody sweeps it
-PLACES = (Path("/var/lib"), Path("/var/tmp"), Path(tempfile.gettempdir()))  # noqa: S108
+PLACES = (Path("/var/lib"), Path("/var/tmp"), Path(tempfile.gettempdir()))  # noqa: S108 # nosec B108
 MARK = "koshi-"
 
 

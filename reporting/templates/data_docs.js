@@ -2,10 +2,11 @@
 document.querySelectorAll('[data-toggle="collapse"]').forEach((link) => {
   link.addEventListener("click", (event) => {
     event.preventDefault();
-    const id = (link.getAttribute("href") || link.dataset.target || "").slice(1);
+    const id = (link.getAttribute("href") || "").slice(1);
     document.getElementById(id)?.classList.toggle("show");
   });
 });
 document.querySelectorAll("td:first-child .text-success").forEach((mark) => mark.closest("tr").classList.add("holds"));
-function showAllValidations() { document.body.classList.remove("only-failed"); }
-function hideSucceededValidations() { document.body.classList.add("only-failed"); }
+document.querySelectorAll('input[name="options"]').forEach((choice) => {
+  choice.addEventListener("change", () => document.body.classList.toggle("only-failed", choice.id === "option2"));
+});

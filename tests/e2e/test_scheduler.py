@@ -37,7 +37,7 @@ def _environment(folder: Path, database: str, journal: str) -> dict[str, str]:
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(api),
         "AIRFLOW__API__WORKERS": "1",
-        "AIRFLOW__API_AUTH__JWT_SECRET": "a-secret-of-this-test-only",
+        "AIRFLOW__API_AUTH__JWT_SECRET": "a-secret-of-this-test-only",  # pragma: allowlist secret
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(_free_port()),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(_free_port()),
         "KOSHI_ARCHIVE": str(BUNDLED_ARCHIVE),

@@ -21,11 +21,11 @@ SLOW = b"x" * 10_000
 @pytest.mark.parametrize(
     ("reply", "found"),
     [
-        (Reply(body=SLOW, drip=0.05), r"no whole answer within 0.5 s"),
-        (Reply(body=SLOW, drip=0.05, announced=-1), r"no whole answer within 0.5 s.* bytes, and no end"),
-        (Reply(drip=0.05, dripping="headers"), r"no whole answer within 0.5 s"),
-        (Reply(404, body=SLOW, drip=0.05), r"no whole answer within 0.5 s; at last status 404, expected 200"),
-        (Reply(503, body=SLOW, drip=0.05), r"no whole answer within 0.5 s; at last status 503, expected 200"),
+        (Reply(body=SLOW, block=1, pause=0.05), r"no whole answer within 0.5 s"),
+        (Reply(body=SLOW, block=1, pause=0.05, announced=-1), r"no whole answer within 0.5 s.* bytes, and no end"),
+        (Reply(raw=b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 10_000, block=1, pause=0.05), r"no whole answer within 0.5 s"),
+        (Reply(404, body=SLOW, block=1, pause=0.05), r"no whole answer within 0.5 s; at last status 404, expected 200"),
+        (Reply(503, body=SLOW, block=1, pause=0.05), r"no whole answer within 0.5 s; at last status 503, expected 200"),
     ],
     ids=["body", "body without length", "headers", "body of a 404", "body of a 503"],
 )
@@ -52,7 +52,7 @@ def test_a_wait_between_tries_is_not_the_agencys_time(agency: Agency, ask: Ask) 
 
 
 def test_each_question_of_a_delivery_has_a_time_of_its_own(agency: Agency, archive: Archive) -> None:
-    agency.plays(*[Reply(body=b"[1]", delay=0.3)] * 3, Reply(body=SLOW, drip=0.05))
+    agency.plays(*[Reply(body=b"[1]", delay=0.3)] * 3, Reply(body=SLOW, block=1, pause=0.05))
     transport = LiveTransport(archive, source_at(agency.url, deadline_seconds=0.5), DATASET)
     for year in range(3):
         transport.ask(Request("GET", f"{agency.url}/{year}"))

@@ -31,7 +31,7 @@ def test_base_addresses_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("TALDAU", "http://mirror.example.org"),
         ("TALDAU", "ftp://127.0.0.1"),
         ("TALDAU", "mirror.example.org"),
-        ("TALDAU", "https://me:mine@mirror.example.org"),
+        ("TALDAU", "https://me:mine@mirror.example.org"),  # pragma: allowlist secret
         ("TALDAU", "https://mirror.example.org/?key=mine"),
     ],
 )
