@@ -100,20 +100,26 @@ class Workbook:
         """The day on which the workbook says that it was last changed (ISO 8601); empty if it says nothing."""
         if _CORE not in self._zip.namelist():
             return ""
-        found, inside = [""], False
+        found, inside, bounds = "", False, _Bounds(_CORE)
 
-        def start(name: str, attributes: _Attributes) -> None:
+        def start(name: str, _: _Attributes) -> None:
             nonlocal inside
+            bounds.start()
             inside = name == _MODIFIED
 
-        def text(data: str) -> None:
-            if inside and len(found[0]) < LONGEST_TEXT:
-                found[0] += data
+        def end(_: str) -> None:
+            nonlocal inside
+            bounds.depth -= 1
+            inside = False
 
-        for _ in self._read(_CORE, start, lambda name: start("", {}), text):
+        def text(data: str) -> None:
+            nonlocal found
+            found += data if inside and len(found) < LONGEST_TEXT else ""
+
+        for _ in self._read(_CORE, start, end, text):
             pass
         with refused(_CORE, "the instant of the last change"):
-            return date.fromisoformat(found[0].strip()[:10]).isoformat() if found[0].strip() else ""
+            return date.fromisoformat(found.strip()[:10]).isoformat() if found.strip() else ""
 
     def lines(self, sheet: str) -> Iterator[Line]:
         """The lines of a sheet that have a filled cell. Raises `ContractError` with cell or line, now or while they are read."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from extractors.decode import decode_text, is_html
-from extractors.rows import ContractError
+from extractors.rows import LONGEST_TEXT, ContractError
 
 # The longest table at hand has 3,000 lines
 RECORDS = 300_000
@@ -39,6 +39,10 @@ def _records(reader: Any, width: int) -> Iterator[tuple[int, list[str]]]:
     while (record := _next(reader)) is not None:
         if reader.line_num > RECORDS:
             raise ContractError(f"line {reader.line_num}", f"at most {RECORDS} lines", "more")
+        if len(longest := max(record, key=len, default="")) > LONGEST_TEXT:
+            raise ContractError(
+                f"line {reader.line_num}", f"at most {LONGEST_TEXT} characters in a cell", f"{len(longest)}: {longest[:40]!r}"
+            )
         if len(record) != width:
             raise ContractError(f"line {reader.line_num}", f"{width} cells, as the header has", f"{len(record)}: {record}")
         yield reader.line_num, record

@@ -34,9 +34,9 @@ HARMLESS_HINTS = {"UIS::HINT::004"}
 RECORDS_START = re.compile(rb'"records"\s*:\s*\[\s*')
 RECORDS_END = re.compile(rb'\]\s*(?:,\s*"(?:hints|indicatorMetadata)"\s*:|\}\s*\Z)')
 BETWEEN_RECORDS = re.compile(rb"\}\s*,\s*\{")
-# A record as the agency writes it, fields in order, nothing escaped, no comma: one expression cuts it into its fields, twice as fast
-# as JSON. Anything else goes to the decoder, which says what is wrong with it.
-_TEXT, _NUMBER = r'"[^"\\,\x00-\x1f]*"', r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
+# A record as the agency writes it, fields in order, nothing escaped or long, no comma: one expression cuts it into its fields, twice as
+# fast as JSON. Anything else goes to the decoder, which says what is wrong with it.
+_TEXT, _NUMBER = r'"[^"\\,\x00-\x1f]{0,400}"', r"-?[0-9]{1,400}(?:\.[0-9]{1,400})?(?:[eE][-+]?[0-9]{1,400})?"
 PLAIN_RECORD = re.compile(
     rf'\{{"indicatorId":({_TEXT}),"geoUnit":({_TEXT}),"year":({_NUMBER}),"value":(null|{_NUMBER}),'
     rf'"magnitude":(null|{_TEXT}),"qualifier":(null|{_TEXT})\}}(?:,(?=\{{)|\Z)'

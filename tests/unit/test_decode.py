@@ -74,6 +74,22 @@ def test_texts_and_figures_are_as_long_as_they_may_be() -> None:
     assert said(f'{{"a": {{"b/c": [1, {longest}9]}}}}').startswith("at #/a/b~1c/1: expected at most 4096 characters, found 4097")
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new", "position"),
+    [
+        ("uis.outbound_totals", '"value":', '"value":' + "9" * 5_000, "/records/0/value"),
+        ("iom.missing_migrants", '"number_dead": "', '"number_dead": "' + "9" * 5_000, "2018#/0/number_dead"),
+        ("bns.births", '"value": "', '"value": "' + "9" * 5_000, "/0/periods/0/value"),
+        ("bns.internal_matrix", "2010,", "2010," + "9" * 5_000, "line 2"),
+    ],
+)
+def test_a_figure_or_a_name_without_end_is_refused_where_it_stands(name: str, old: str, new: str, position: str) -> None:
+    first, *rest = answers(name)
+    count, errors = outcome(name, (first.replace(old.encode(), new.encode(), 1), *rest))
+    assert [(error.position, error.found.startswith("5")) for error in errors] == [(position, True)]
+    assert not count
+
+
 def test_figures_keep_the_agencys_digits() -> None:
     assert read_json("[99.35000000000001, 1e3, -0, NaN, null, true]") == ["99.35000000000001", "1e3", "-0", "NaN", None, True]
 
