@@ -117,7 +117,7 @@ def where_to_look(console: Console, profile: Profile) -> None:
     say(console)
     say(console, "Ask it:")
     say(console, f'  make {live}psql SQL="{QUERY}"')
-    say(console, f'  or any client:  psql "$(make -s {live}url)"')
+    say(console, f"  or any client, with the address that this prints:  make -s {live}url")
     if not profile.is_live:
         say(
             console,
