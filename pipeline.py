@@ -78,15 +78,23 @@ def _told(console: Console, ended: Callable[[BaseException], None] = lambda erro
     """What a person can mend is told in one line; anything else shows where it happened. `ended` hears of either."""
     try:
         yield
+        _tell_notes(console)
     except typer.Exit:
         raise
     except (RuntimeError, ValueError) as error:  # our errors are typed below these, and say what to do
+        _tell_notes(console)
         say(console, (str(error), "yellow" if isinstance(error, LockedError) else "red"))
         ended(error)
         raise typer.Exit(BROKEN) from None
     except BaseException as error:
         ended(error)
         raise
+
+
+def _tell_notes(console: Console) -> None:
+    """What was mended on the way, unless the summary of a run has told it."""
+    for sentence in steps.notes():
+        say(console, ("mended", "yellow"), f"  {sentence}")
 
 
 def _airflow_environment(profile: Profile) -> None:
