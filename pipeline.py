@@ -87,9 +87,11 @@ def _told(console: Console, ended: Callable[[BaseException], None] = lambda erro
     steps.listen(lambda what: say(console, what) if what.startswith(("waiting for", "begun anew")) else None)
     try:
         yield
+        _tell_notes(console)
     except typer.Exit:
         raise
     except (RuntimeError, ValueError) as error:  # our errors are typed below these, and say what to do
+        _tell_notes(console)
         say(console, (str(error), "yellow" if isinstance(error, LockedError) else "red"))
         ended(error)
         raise typer.Exit(BROKEN) from None
@@ -112,6 +114,12 @@ def _profile(name: str | None = None) -> Profile:
     except ValueError as error:
         say(Console(stderr=True), (str(error), "red"))
         raise typer.Exit(BROKEN) from None
+
+
+def _tell_notes(console: Console) -> None:
+    """What was mended on the way, unless the summary of a run has told it."""
+    for sentence in steps.notes():
+        say(console, ("mended", "yellow"), f"  {sentence}")
 
 
 def _airflow_environment(profile: Profile) -> None:

@@ -78,7 +78,7 @@ def _facts(profile: Profile) -> dict[str, dict[str, int]]:
 def show(console: Console, log: RunLog, data: dict[str, Any], lines: list[Line]) -> None:
     """Prints the summary: every declared dataset, what was quarantined, rows by fact, gate 2, seconds."""
     datasets.show(console, lines)
-    for sentence in dict.fromkeys(steps.notes()):
+    for sentence in steps.notes():
         say(console, ("mended", "yellow"), f"  {sentence}")
     for line in _quarantined(log.intakes):
         say(console, ("quarantined", "yellow"), f"  {line}")

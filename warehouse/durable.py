@@ -25,11 +25,15 @@ def put(fs: Any, path: str, content: bytes) -> None:
     _make(target.parent)
     # two processes may keep the same bytes at once
     part = target.with_name(f"{target.name}.{os.getpid()}{UNFINISHED}")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(target)
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+    except OSError:  # a full disk stays full of what nobody reads
+        part.unlink(missing_ok=True)
+        raise
     _force(target.parent)
 
 

@@ -40,8 +40,8 @@ def record(connection: Connection, journal: Journal, kind: str, body: dict[str, 
     until_commit(connection, JOURNAL)
     if mirror.is_out_of_step(connection, journal):
         raise OvertakenError(
-            f"the journal ends at entry {journal.head()}, its head record at {journal.head_record()}, this database at "
-            f"{mirror.last(connection)}: run again, which brings them together or says what is wrong"
+            f"{journal.root} ends at entry {journal.head()}, this database has applied {last_applied(connection)}, and the head record is "
+            "of one of them or of neither: run again, which brings them together or says what is wrong"
         )
     head = mirror.last(connection)
     if head.digest is None and (sealed := mirror.seal(connection, journal)):

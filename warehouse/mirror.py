@@ -137,4 +137,4 @@ def _numbers(entries: Sequence[Entry]) -> str:
 def _say(what: str) -> None:
     """Tells the person, and the log of whatever runs this."""
     note(what)
-    logging.getLogger("koshi").warning(what)
+    logging.getLogger("koshi").info(what)

@@ -53,13 +53,15 @@ def tell(what: str) -> None:
 
 
 def note(what: str) -> None:
-    """Keeps a sentence that the person should read at the end of a run."""
+    """Keeps a sentence that the person should read at the end of a run or a command."""
     _notes.append(what)
 
 
 def notes() -> list[str]:
-    """The sentences kept so far in this process."""
-    return list(_notes)
+    """The sentences kept since they were last asked for: each is told once."""
+    kept = list(dict.fromkeys(_notes))
+    _notes.clear()
+    return kept
 
 
 @contextmanager
@@ -85,8 +87,9 @@ def reached(name: str) -> None:
     """Marks a step that is a moment rather than a stretch of time."""
     if name not in STEPS:
         raise KeyError(f"step {name!r} is not in warehouse.steps.STEPS")
-    tell(name)
     _die_if_asked(name)
+    tell(name)
+    _die_if_asked(f"{name}:end")
 
 
 def seconds() -> dict[str, float]:

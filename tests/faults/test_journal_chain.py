@@ -17,7 +17,7 @@ from extractors.caught_up import caught_up
 from extractors.replay import catch_up
 from tests.conftest import new_profile
 from tests.state import read
-from warehouse import ledger
+from warehouse import ledger, steps
 from warehouse.connection import connect
 from warehouse.journal import HEAD, Entry, Head, Journal, JournalError, OvertakenError, now
 from warehouse.profile import Profile
@@ -107,7 +107,7 @@ def test_a_kill_while_an_entry_is_written_leaves_nothing(four: Profile) -> None:
 
 @pytest.mark.parametrize("lost", [{4}, {3, 4}, {1, 2, 3, 4}], ids=str)
 @pytest.mark.parametrize("head", ["kept", "lost"])
-def test_a_lost_end_comes_back_from_the_database(four: Profile, lost: set[int], head: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_lost_end_comes_back_from_the_database(four: Profile, lost: set[int], head: str) -> None:
     entries = Journal(four.journal).entries()
     for number in lost:
         _entry(four, number).unlink()
@@ -117,7 +117,7 @@ def test_a_lost_end_comes_back_from_the_database(four: Profile, lost: set[int], 
     again = Journal(four.journal).entries()
     assert [(entry, entry.digest) for entry in again] == [(entry, entry.digest) for entry in entries]
     assert Journal(four.journal).head_record() == entries[-1].head
-    assert f"had lost entr{'y 4' if lost == {4} else f'ies {min(lost)} to 4'}: written anew" in caplog.text
+    assert f"had lost entr{'y 4' if lost == {4} else f'ies {min(lost)} to 4'}: written anew" in " ".join(steps.notes())
     assert catch_up(_empty(four)).entries == 4, "and a new database is made of it"
 
 
@@ -138,11 +138,11 @@ def test_a_lost_end_without_its_mirror_is_refused(four: Profile) -> None:
     assert read(fresh, "select 1 from meta.journal_entry") == [], "nothing was applied"
 
 
-def test_a_lost_head_record_is_written_anew(four: Profile, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_lost_head_record_is_written_anew(four: Profile) -> None:
     Path(four.journal, HEAD).unlink()
     fresh = _empty(four)
     assert catch_up(fresh).entries == 4
-    assert "cannot be known" in caplog.text
+    assert "cannot be known" in " ".join(steps.notes())
     files, head, mirrored = _heads(fresh)
     assert files == head == mirrored
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -115,6 +116,19 @@ def test_bytes_manifests_and_folders_are_on_disk_when_they_are_written(tmp_path:
     forced.clear()
     Archive(str(root)).write(snapshot, b"x", 1)
     assert forced == [body, f"snapshots/{sha[:2]}", stored.manifest, folder], "who wrote them may have been killed before they were there"
+
+
+def test_a_full_disk_leaves_nothing_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    archive = Archive(str(tmp_path))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            archive.write(_snapshot(b"x"), b"x", 1)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert archive.body(archive.write(_snapshot(b"x"), b"x", 1)) == b"x"
 
 
 def test_a_store_of_objects_holds_an_archive_too() -> None:
