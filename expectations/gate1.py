@@ -61,13 +61,23 @@ def judge(profile: Profile, source: str, dataset_name: str) -> list[Verdict]:
     dataset = load_source(source).dataset(dataset_name)
     with connect(profile, "koshi_loader") as connection:
         rows = connection.execute(
-            "select release_key, slice, edition, rows_landed, case when row_digest = '' then reason end from meta.release"
+            "select release_key, slice, edition, rows_landed, case when row_digest = '' then reason end, below_key is not null"
+            " from meta.release inner join meta.release_below using (release_key)"
             " where source = %s and dataset = %s and (state = 'landed' or (state in ('rejected', %s) and row_digest <> '' and rows_at_hand"
             "  and verdict_fingerprint is distinct from %s)) order by slice, rank, parse_number, release_key",
             [source, dataset_name, ledger.UNDECIDED, verdict_fingerprint(source)],
         ).fetchall()
     if not rows:
         return []
+    lowest = {name: key for key, name, *_ in reversed(rows)}
+    # one that has nothing to be compared with but others that are not judged yet comes after them
+    ready = [row for row in rows if row[-1] or lowest[row[1]] == row[0]]
+    verdicts = _judge(profile, source, dataset_name, dataset, [row[:-1] for row in ready])
+    return verdicts + (judge(profile, source, dataset_name) if len(ready) < len(rows) else [])
+
+
+def _judge(profile: Profile, source: str, dataset_name: str, dataset: Dataset, rows: list[tuple[Any, ...]]) -> list[Verdict]:
+    """Judges releases (key, slice, edition, rows, why it cannot be read), each by itself beside the one below it."""
     schema = prepare(profile)
     with step("gate1"):
         verdicts = {key: Verdict(key, name, edition, count) for key, name, edition, count, _ in rows}

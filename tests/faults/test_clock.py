@@ -18,7 +18,7 @@ from reporting.datasets import lines
 from tests.conftest import new_profile
 from tests.small import arrivals, land_all, put, tree
 from tests.state import read
-from warehouse.candidate import form, pool
+from warehouse.candidate import Release, form, pool
 from warehouse.connection import connect
 from warehouse.journal import Journal
 from warehouse.profile import Profile
@@ -96,3 +96,11 @@ def test_what_a_clock_behind_retrieved_is_above_what_was_landed_before(bare: Pro
     # a file that a person records is older for good reason
     _deliver(bare, "2026-04-01", 4000)
     assert _current(bare) == [("3000",)]
+
+
+def test_which_release_is_current_is_part_of_what_a_publication_is() -> None:
+    first, second = (Release(key, "s", "d", "x", f"edition {key}", (f"{key}", 1, key)) for key in (1, 2))
+    turned = dataclasses.replace(first, order=("2/1", 1, 1))
+    before, after = form({1: first, 2: second}), form({1: turned, 2: second})
+    assert (before.releases, after.releases) == (((1, False), (2, True)), ((1, True), (2, False)))
+    assert before.key != after.key

@@ -11,8 +11,10 @@ from decimal import Decimal, InvalidOperation
 import pytest
 from psycopg import sql
 
+from expectations.check import Suite
 from expectations.gate1 import judge
-from expectations.places import suite_of
+from expectations.places import MissingPlaceError, suite_of
+from expectations.suites import iom
 from extractors import landing
 from extractors.archive import Archive, Snapshot, archive_of
 from extractors.delivery import client_of
@@ -156,3 +158,9 @@ def _key_is_unique(profile: Profile, source: str, dataset: str, releases: Iterab
             query.format(columns, columns, sql.Identifier(schema, suite.view)), [list(releases)]
         ).fetchone() or (0, 0, 0)
     assert (keys == rows or (source == "iom" and keys > 0.97 * rows)) and not unknown
+
+
+def test_a_suite_that_does_not_say_what_a_row_is_about_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(iom, "gate1", lambda dataset, schema: Suite(iom.VIEW, []))
+    with pytest.raises(MissingPlaceError, match=r"expectations/suites/iom.py: Suite.key: the columns"):
+        suite_of("iom", "missing_migrants", "staging")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,11 @@ from extractors import landing
 from extractors import reparse as reparse_module
 from extractors.archive import archive_of
 from extractors.bundled.answer import store
+from extractors.iom import parse as iom_parse
 from extractors.iom.client import requests
 from extractors.replay import catch_up
-from extractors.source import load_source
+from extractors.rows import Answered, Parsed
+from extractors.source import Dataset, load_source
 from reporting.datasets import Line, lines
 from tests.conftest import new_profile
 from tests.small import NOTE, land_all, population, put
@@ -113,6 +117,27 @@ def test_incidents_are_counted_and_their_figures_compared(profile: Profile, body
     _deliver(profile, _incidents(200), "2026-02-01")
     assert _deliver(profile, body, "2026-03-01") == [state]
     assert said in str(read(profile, "select reason from meta.release order by rank desc limit 1")[0][0])
+
+
+def test_what_waits_does_not_escape_where_new_code_reads_everything_anew_into_an_empty_database(
+    profile: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _deliver(profile, _incidents(200), "2026-02-01")
+    assert _deliver(profile, _incidents(10), "2026-03-01") == ["undecided"]
+    again = new_profile(tmp_path)
+    mended = iom_parse.parse
+
+    def parse(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
+        parsed = mended(dataset, answers)
+        at = 1 + parsed.columns.index("location_description")
+        return replace(parsed, slices={name: [(*r[:at], "?", *r[at + 1 :]) for r in rows] for name, rows in parsed.slices.items()})
+
+    monkeypatch.setattr(iom_parse, "parse", parse)
+    for module in (landing, reparse_module):
+        monkeypatch.setattr(module, "parser_fingerprint", lambda code: "0123456789ab")
+    assert len(catch_up(again).not_at_hand) == 2
+    states = [verdict.state for verdict in take_in(again, "iom", "missing_migrants").verdicts]
+    assert states == ["accepted", "undecided"]
 
 
 def test_a_first_release_of_zeros_waits_for_a_decision(profile: Profile) -> None:
