@@ -5,12 +5,12 @@ from __future__ import annotations
 from expectations.check import BATCH, Check, Suite, at_least, at_most, no_issue, none_of, unique
 from expectations.suites.bns_region import complete_regions, every_region
 from expectations.suites.continuity import revised, withdrawn
+from expectations.suites.years import ACCEPTED, Years
 
 # Other years at hand have 0 to 6 such pairs of 190, the corrupt year has 64
 SYMMETRIC_PAIRS = 10
 # Where both tables are sound, every net agrees in sign; a region near zero may differ
 OPPOSITE_SIGNS = 2
-ACCEPTED = "('accepted', 'held', 'published', 'superseded')"
 
 
 def _by_region(schema: str) -> Suite:
@@ -28,6 +28,12 @@ def _by_region(schema: str) -> Suite:
             every_region(schema),
             balance_is_the_difference("area_code, period_start_date, period_kind"),
             _arrivals_are_departures(),
+            *Years(
+                ("area_code", "direction", "period_kind", "extract(month from period_start_date)"),
+                standing=f"{schema}.{view}",
+                # a balance may be nothing, or small in one year
+                only="direction <> 'balance'",
+            ).checks("quarantine", by_row=True),
             withdrawn(key),
             revised(key, 0.10),
         ],
@@ -98,6 +104,7 @@ def _matrix(schema: str) -> Suite:
             _few_symmetric_pairs(),
             _some_city_gains(schema),
             _agrees_with_the_regions(schema),
+            *Years(("origin_area_code", "destination_area_code"), standing=f"{schema}.{view}").checks("reject"),
             withdrawn(key),
             revised(key, 0.25),
         ],
