@@ -28,6 +28,7 @@ def _by_region(schema: str) -> Suite:
             every_region(schema),
             balance_is_the_difference("area_code, period_start_date, period_kind"),
             _arrivals_are_departures(),
+            _months_make_the_year(),
             *Years(
                 ("area_code", "direction", "period_kind", "extract(month from period_start_date)"),
                 standing=f"{schema}.{view}",
@@ -84,6 +85,24 @@ def _arrivals_are_departures() -> Check:
         group by release_key, period_kind, period_start_date
         having bool_and(value is not null)
             and sum(value) filter (where direction = 'arrival') <> sum(value) filter (where direction = 'departure')
+        """,
+    )
+
+
+def _months_make_the_year() -> Check:
+    return none_of(
+        "twelve months make the year",
+        "reject",
+        "coherence",
+        f"""
+        select release_key, max(snapshot_key) as snapshot_key, max(source_row) filter (where period_kind = 'year') as source_row,
+            concat(area_code, ' ', year, ' ', direction, ': the months make ', sum(value) filter (where period_kind = 'month'),
+                ', the year is ', sum(value) filter (where period_kind = 'year')) as detail
+        from {BATCH}
+        where area_code is not null and year is not null
+        group by release_key, area_code, year, direction
+        having count(value) filter (where period_kind = 'month') = 12 and count(value) filter (where period_kind = 'year') = 1
+            and sum(value) filter (where period_kind = 'month') <> sum(value) filter (where period_kind = 'year')
         """,
     )
 

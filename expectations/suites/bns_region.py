@@ -90,11 +90,11 @@ def _regions_make_the_republic() -> Check:
             concat(year, ': the republic is ', sum(value) filter (where area_code = 'KAZ'), ', its regions make ',
                 sum(value) filter (where area_code <> 'KAZ')) as detail
         from (
-            select *, bool_or(locality_code = '_T') over (partition by release_key, area_code, year) as has_total from {BATCH}
+            select *, bool_or(locality_code = '_T') over (partition by release_key, area_code, year, sex_code) as has_total from {BATCH}
             where area_code is not null and year is not null
         ) as line
         where {whole}
-        group by release_key, year
+        group by release_key, year, sex_code
         having bool_and(value is not null) and count(*) filter (where area_code = 'KAZ') = 1 and count(*) > 1
             and sum(value) filter (where area_code = 'KAZ') <> sum(value) filter (where area_code <> 'KAZ')
         """,
@@ -129,6 +129,7 @@ def _vital_suite(schema: str, minimum: float, by_row: bool = False) -> Suite:
         [
             *_vital_event(minimum),
             every_region(schema),
+            _regions_make_the_republic(),
             *Years(key_of_series).checks("quarantine", by_row, fewest=1 if by_row else FEWEST_BALANCES),
             not_of_another_dataset(f"{schema}.{view}", ("area_code", "year", *key_of_series[1:])),
             withdrawn(key),

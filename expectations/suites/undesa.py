@@ -31,7 +31,10 @@ def gate1(dataset: str, schema: str) -> Suite:
             _sexes_make_all(tolerance=1 if dataset == "population_by_destination" else 0),
             _asked_edition(),
             *own,
-            *Years(("residence_area_code", "origin_area_code", "sex_code"), only="not is_group", stated="obs_status = 'N'").checks("reject"),
+            # of single pairs the edition of 2024 has 17 zeros between larger figures, which are the agency's own
+            *Years(("residence_area_code", "origin_area_code", "sex_code"), only="not is_group", stated="obs_status = 'N'").checks(
+                "warn" if dataset == "stock_by_destination_and_origin" else "reject"
+            ),
             # a new edition replaces the whole history, with pairs that come and go and stocks that halve (iom.md 6)
             withdrawn(KEY, "warn", only="sex_code = '_T'"),
             revised(KEY, 0.25, only="sex_code = '_T'"),
