@@ -5,7 +5,7 @@ from __future__ import annotations
 from expectations.check import BATCH, Check, Suite, at_least, at_most, no_issue, none_of, unique
 from expectations.suites import bns_internal, bns_printed, bns_region
 from expectations.suites.continuity import revised, withdrawn
-from expectations.suites.years import Years, not_of_another_dataset
+from expectations.suites.years import ACCEPTED, Years, not_of_another_dataset
 
 
 def gate1(dataset: str, schema: str) -> Suite:
@@ -62,8 +62,8 @@ def _population(schema: str) -> Suite:
             at_most("value", 25_000_000, "the republic had 20,283,399 inhabitants at the beginning of 2025"),
             _partition_is_complete(schema),
             _regions_make_the_republic(),
-            _parts_make_the_whole("men and women make all", "sex_code", "locality_code"),
-            _parts_make_the_whole("urban and rural make the total", "locality_code", "sex_code"),
+            _parts_make_the_whole(schema, "men and women make all", "sex_code", "locality_code"),
+            _parts_make_the_whole(schema, "urban and rural make the total", "locality_code", "sex_code"),
             *Years(key, standing=f"{schema}.{view}").checks("quarantine", by_row=True),
             # without a republic row the complete partition makes one
             withdrawn(key, unless="area_code = 'KAZ'"),
@@ -123,27 +123,40 @@ def _regions_make_the_republic() -> Check:
     )
 
 
-def _parts_make_the_whole(name: str, parts: str, other: str) -> Check:
-    """Two tables of one delivery that divide one number of persons; `parts` is the column that divides it. Exact in the workbook of 2023.
+def _parts_make_the_whole(schema: str, name: str, parts: str, other: str) -> Check:
+    """Two tables of one edition that divide one number of persons; `parts` is the column that divides it. Exact in the workbook of 2023.
 
-    Which of the two tables is wrong they do not say: both are named.
+    A table that came unchanged stands under its older release. Which of the tables is wrong they do not say: all that came are named.
     """
+    columns = "release_key, snapshot_key, source_row, area_code, year, sex_code, locality_code, value, obs_status"
     return none_of(
         name,
         "reject",
         "coherence",
         f"""
-        with line as (
-            select line.*, delivered.delivery, line.{parts} = '_T' as is_whole
-            from {BATCH} as line join meta.release as delivered using (release_key)
-            where line.area_code is not null and line.year is not null
+        with mine as materialized (
+            select release_key, slice, edition from meta.release where release_key in (select release_key from {BATCH})
+        ), beside as materialized (
+            select stood.release_key, mine.edition
+            from (select distinct edition from mine) as mine join meta.release as stood on stood.state in {ACCEPTED}
+                and stood.source = 'bns' and stood.dataset = 'population'
+                and (stood.edition = mine.edition or exists (
+                    select 1 from meta.confirmation as again where again.release_key = stood.release_key and again.edition = mine.edition
+                ))
+            where not exists (select 1 from mine as newer where newer.edition = mine.edition and newer.slice = stood.slice)
+        ), line as (
+            select edition, true as is_mine, {columns} from {BATCH} join mine using (release_key)
+            union all
+            select edition, false, {columns} from {schema}.stg_bns__population join beside using (release_key)
         ), divided as (
-            select delivery, area_code, year, {other}, array_agg(distinct release_key) as releases,
-                max(snapshot_key) filter (where is_whole) as snapshot_key, max(source_row) filter (where is_whole) as source_row,
-                sum(value) filter (where is_whole) as whole, sum(value) filter (where not is_whole) as parts
-            from line group by delivery, area_code, year, {other}
+            select edition, area_code, year, {other}, array_agg(distinct release_key) filter (where is_mine) as releases,
+                max(snapshot_key) filter (where {parts} = '_T') as snapshot_key,
+                max(source_row) filter (where {parts} = '_T') as source_row,
+                sum(value) filter (where {parts} = '_T') as whole, sum(value) filter (where {parts} <> '_T') as parts
+            from line where area_code is not null and year is not null
+            group by edition, area_code, year, {other}
             -- a part that does not exist has a dash or no row: what there is makes the whole
-            having bool_and(value is not null or coalesce(obs_status = 'M', false)) and count(*) filter (where is_whole) = 1
+            having bool_and(value is not null or coalesce(obs_status = 'M', false)) and count(*) filter (where {parts} = '_T') = 1
         )
         select release_key, snapshot_key, source_row, concat(area_code, ' ', year, ': all are ', whole, ', the parts make ', parts) as detail
         from divided cross join unnest(releases) as release_key where whole <> parts

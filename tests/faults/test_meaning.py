@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import itertools
 import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +19,6 @@ from openpyxl.worksheet.worksheet import Worksheet
 from expectations.gate1 import Verdict
 from expectations.intake import take_in
 from extractors.archive import Archive, Request, Snapshot, archive_of
-from extractors.bns.client import questions
 from extractors.bundled.answer import store, workbook_bytes
 from extractors.source import load_source
 from tests.conftest import new_profile
@@ -26,7 +27,7 @@ from tests.state import read
 from warehouse.profile import BUNDLED_ARCHIVE, Profile
 
 BUNDLED = Archive(str(BUNDLED_ARCHIVE))
-DAYS = itertools.count(1)
+MINUTES = itertools.count(1)
 Change = Callable[[list[bytes]], list[bytes]]
 
 
@@ -49,7 +50,7 @@ def deliver(profile: Profile, name: str, change: Change | None = None, requests:
     snapshots = sound(name)
     bodies = [BUNDLED.body(snapshot) for snapshot in snapshots]
     asked = requests or [snapshot.request for snapshot in snapshots]
-    delivered = f"2026-12-01T00:{next(DAYS):02d}:00+00:00"
+    delivered = (datetime(2026, 12, 1, tzinfo=UTC) + timedelta(minutes=next(MINUTES))).isoformat()
     for number, (request, body) in enumerate(zip(asked, change(bodies) if change else bodies, strict=True), 1):
         store(
             archive_of(profile), load_source(source), dataset, request, body,
@@ -123,7 +124,7 @@ def warned(profile: Profile, name: str, check: str) -> str:
     return " ".join(str(observed) for dataset, expectation, observed in found if (dataset, expectation) == (name, check))
 
 
-VALUE, AREA, MEMBER, READABLE = (f"every {what} is readable" for what in ("value", "area", "member", "answer"))
+VALUE, AREA, MEMBER, READABLE = "every value is readable", "every area is readable", "every member is readable", "the answer is readable"
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,7 @@ def _spelt(*figures: str, kind: str = "a mark before three digits or a fraction"
     yield case(
         "bns.internal_by_region",
         text(("15905,22308,-6403", f'"{comma}",{point},-{fraction}')), "2022, line 2, arrivals", "2022, line 2, departures", "net",
+        outcome="quarantined",
     )  # fmt: skip
     yield case("bns.internal_matrix", text((",161\n", f',"{comma}"\n'), (",1198\n", f",{point}\n")), "line 2", "line 4")
     yield case("bns.external_by_country", text((",14796,", f',"{comma}",'), (",408,", f",{point},")), "line 2", "line 77")
@@ -172,7 +174,7 @@ def _spelt(*figures: str, kind: str = "a mark before three digits or a fraction"
     yield case("bns.flows_by_specialty", text((",172,", f',"{comma}",'), (",519,", f",{fraction},")), "line 2", "line 64")
     yield case("bns.kandas", text((",9077,", f',"{comma}",'), (",69.9,,exact,0.05", f",{point},,exact,0.05")), "line 2", "line 4")
     yield case(
-        "bns.population", cells("Мужчины", Y10=comma, Y11=float(fraction), X10=point), "Мужчины!Y10", "Мужчины!Y11", outcome="rejected"
+        "bns.population", cells("Мужчины", Y10=comma, Y11=float(fraction), X10=point), "Мужчины!Y10", "Мужчины!Y11", outcome="quarantined"
     )
     yield case(
         "undesa.stock_by_destination", cells("Table 1", F31=comma, F32=float(point), F33=float(fraction)),
@@ -234,12 +236,12 @@ CASES = [
     Case(ZERO, "bns.net_migration", text(('"41 184"', '"0"')), NO_ZERO, ("line 115",), "quarantined"),
     Case(ZERO, "bns.internal_by_region", lines(lambda line: re.sub(r",[-\d]+,[-\d]+,[-\d]+$", ",0,0,0", line)), NO_ZEROS, ("all 40",)),
     Case(ZERO, "bns.internal_matrix", lines(lambda line: re.sub(r"^(2025,.*),\d+$", r"\1,0", line)), NO_ZEROS, ("all 380",)),
-    Case(ZERO, "bns.internal_matrix", text(("2024,Abay,Almaty_city,", "2024,Abay,Almaty_city,0")), NO_ZERO, ("line ",)),
+    Case(ZERO, "bns.internal_matrix", lines(lambda line: re.sub(r"^(2024,Abay,Almaty_city),\d+$", r"\1,0", line)), NO_ZERO, ("line ",)),
     Case(ZERO, "bns.population", _column("Все население", "Y", 2, lambda _: 0), NO_ZEROS, ("2023",)),
-    Case(ZERO, "bns.population", cells("Все население", Y4=0), NO_ZERO, ("Все население!Y4",), "rejected"),
+    Case(ZERO, "bns.population", cells("Все население", Y4=0), NO_ZERO, ("Все население!Y4",), "quarantined"),
     Case(ZERO, "uis.inbound_and_net_flow", records(_year_is("2019", 0)), NO_ZEROS, ("2019",)),
-    Case(ZERO, "undesa.stock_by_destination", _column("Table 1", "L", 12, lambda _: 0), NO_ZEROS, ("2020",)),
-    Case(ZERO, "undesa.population_by_destination", cells("Table 2", L31=0), NO_ZERO, ("Table 2!L31",)),
+    Case(ZERO, "undesa.stock_by_destination", _column("Table 1", "L", 12, lambda _: 0), NO_ZERO, ("in 2020",)),
+    Case(ZERO, "undesa.population_by_destination", cells("Table 2", L40=0), NO_ZERO, ("Table 2!L40",)),
     Case(
         ZERO, "iom.missing_migrants",
         records(lambda incident: incident.update(number_dead="", number_missing="", total_dead_and_missing="0")), NO_ZEROS, ("2018",),
@@ -252,9 +254,9 @@ CASES = [
     Case(UNIT, "bns.population", _column("Мужчины", "X", 9, lambda value: round(value / 10)), "men and women make all", ("2022",)),
     Case(UNIT, "bns.internal_matrix", lines(lambda line: re.sub(r"^(2025,.*,\d+)$", r"\g<1>000", line)), ONE_UNIT, ("2025",)),
     Case(UNIT, "uis.inbound_and_net_flow", records(_year_is("2019", lambda value: value / 1000)), ONE_UNIT, ("2019",)),
-    Case(UNIT, "undesa.stock_by_destination", _column("Table 1", "L", 12, lambda value: value // 1000), ONE_UNIT, ("2020",)),
+    Case(UNIT, "undesa.stock_by_destination", _column("Table 1", "L", 12, lambda value: value // 1000), "men and women make all", ("Table 1!L",)),
     # the answer of another question
-    Case(COPY, "bns.internal_by_region", lambda bodies: [bodies[0], bodies[0]], NO_COPY, ("year 2022", "year 2023")),
+    Case(COPY, "bns.internal_by_region", lambda bodies: [bodies[0], bodies[0]], NO_COPY, ("year 2023",)),
     Case(
         COPY, "bns.internal_matrix",
         lambda bodies: [b"\n".join([*bodies[0].split(b"\n2025,")[0].split(b"\n"), *(b"2025" + line[4:] for line in bodies[0].split(b"\n")
@@ -277,14 +279,14 @@ CASES = [
     Case(
         COPY, "undesa.stock_by_destination",
         workbook(lambda book: [setattr(cell, "value", cell.value.replace("Rev.2020", "Rev.2024")) for line in book["Table 1"].iter_rows(max_row=10)
-                               for cell in line if isinstance(cell.value, str)]),
+                               for cell in line if isinstance(cell.value, str)] + [setattr(book["Table 1"]["F40"], "value", 1_000)]),
         "the workbook is of the edition that was asked for", ("asked for 2020",),
     ),
     # names
     Case(NAME, "bns.external_arrivals", text(("РЕСПУБЛИКА КАЗАХСТАН ", "ОБЛАСТЬ АБАЙ")), AREA, ("/0/y121991", "ОБЛАСТЬ АБАЙ")),
     Case(
         NAME, "bns.births", text(("77208141", "1"), ("247783", "77208141"), ('"terms":[1,', '"terms":[247783,')), AREA,
-        ("/0/periods/0/value", "/1/periods/0/value"),
+        ("/0/periods/0/value", "and 3 more"),
     ),
     Case(NAME, "bns.births", text(("АКМОЛИНСКАЯ ОБЛАСТЬ", "АКТЮБИНСКАЯ ОБЛАСТЬ")), AREA, ("/1/periods/0/value",), "quarantined"),
     Case(NAME, "bns.births", text(('"Всего"', '"городская местность"')), READABLE, ("/0/termNames/1",)),
@@ -305,7 +307,7 @@ CASES = [
     # notes
     Case(NOTE_ROW, "bns.population", cells("Все население", A23="1) в том числе г. Байконыр", Y23=36_200), AREA, ("Все население!Y23",), "quarantined"),
     Case(NOTE_ROW, "bns.population", cells("Мужчины", D3=36_200), READABLE, ("Мужчины!D3",)),
-    Case(NOTE_ROW, "undesa.stock_by_destination", cells("Table 1", B290="1) of whom", F290=100), READABLE, ("Table 1!D290",)),
+    Case(NOTE_ROW, "undesa.stock_by_destination", cells("Table 1", B296="1) of whom", F296=100), READABLE, ("Table 1!D296",)),
     Case(NOTE_ROW, "undesa.stock_by_destination", cells("Table 1", F9=100), READABLE, ("Table 1!F9",)),
     # partitions
     Case(HALF, "bns.population", _column("Мужчины", "Y", 7, lambda _: None), READABLE, ("Мужчины!Y6", "2023")),
@@ -316,11 +318,19 @@ CASES = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("name", sorted({case.dataset for case in CASES}))
+def test_the_sound_answers_of_every_dataset_are_taken(warehouse: Profile, name: str) -> None:
+    verdicts = deliver(warehouse, name)
+    # one year of the matrix is corrupt at the source
+    assert {verdict.slice for verdict in verdicts if verdict.reasons} == ({"2022"} if name == "bns.internal_matrix" else set())
+    assert verdicts
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_figure_that_does_not_mean_what_it_seems_to_is_named_with_its_place(warehouse: Profile, case: Case) -> None:
     verdicts = deliver(warehouse, case.dataset, case.change)
     rejected = [reason for verdict in verdicts for reason in verdict.reasons if reason.startswith(case.check)]
-    pointers = [p for verdict in verdicts if not verdict.reasons for p in verdict.quarantined if p["rule"] == case.check]
+    pointers = [p for verdict in verdicts for p in verdict.quarantined if p["rule"] == case.check]
     told = {
         "rejected": " ".join(rejected),
         "quarantined": " ".join(f"{pointer['source_row']}: {pointer['detail']}" for pointer in pointers),
@@ -330,9 +340,52 @@ def test_a_figure_that_does_not_mean_what_it_seems_to_is_named_with_its_place(wa
     assert all(place in told for place in case.places), told
 
 
-@pytest.mark.parametrize("name", sorted({case.dataset for case in CASES}))
-def test_the_sound_answers_of_every_dataset_are_taken(warehouse: Profile, name: str) -> None:
-    verdicts = deliver(warehouse, name)
-    # one year of the matrix is corrupt at the source
-    assert {verdict.slice for verdict in verdicts if verdict.reasons} == ({"2022"} if name == "bns.internal_matrix" else set())
+OLD_NAMES = {
+    "bns.population": workbook(
+        lambda book: [
+            setattr(line[0], "value", {"г. Астана": "Г. НУР-СУЛТАН", "Абай": "Абайская", "Жетісу": "Жетысуская область"}.get(line[0].value))
+            for page in book for line in page.iter_rows() if line[0].value in ("г. Астана", "Абай", "Жетісу")
+        ]
+    ),
+    "bns.net_migration": lines(lambda line: line.replace("Г.АСТАНА", "г. Нур-Султан").replace("ОБЛАСТЬ ҰЛЫТАУ", "УЛЫТАУСКАЯ ОБЛАСТЬ")),
+    "bns.births": text(("Г.АСТАНА", "город Нур-Султан"), ("ОБЛАСТЬ АБАЙ", "АБАЙСКАЯ ОБЛАСТЬ"), ("ОБЛАСТЬ ЖЕТІСУ", "Область Жетысу")),
+    "bns.internal_by_region": lines(lambda line: line.replace("Astana city", "Nur-Sultan city").replace("Abay", "Abai")),
+    "bns.internal_matrix": lines(lambda line: line.replace("Astana_city", "Nursultan_city")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OLD_NAMES)
+def test_a_territory_is_known_by_the_names_that_it_had(warehouse: Profile, name: str) -> None:
+    verdicts = deliver(warehouse, name, OLD_NAMES[name])
     assert verdicts
+    assert {verdict.slice for verdict in verdicts if verdict.reasons} <= ({"2022"} if name == "bns.internal_matrix" else set())
+    assert not any(verdict.quarantined for verdict in verdicts)
+
+
+def test_a_name_means_what_it_meant_in_the_year_of_the_figure(warehouse: Profile) -> None:
+    # the region that was divided ends with 2016 in the population series, and no figure of a later year is its own
+    def rename(book: Any) -> None:
+        for page in book:
+            for line in page.iter_rows():
+                if line[0].value == "Туркестанская 1":
+                    line[0].value = "Южно-Казахстанская область"
+
+    rejected = [verdict for verdict in deliver(warehouse, "bns.population", workbook(rename)) if verdict.reasons]
+    assert {verdict.slice[-10:-6] for verdict in rejected} == {str(year) for year in range(2017, 2024)}
+
+
+def test_a_table_that_comes_again_for_a_later_year_is_not_that_years(warehouse: Profile) -> None:
+    *_, last = sound("bns.internal_by_region")
+    request = dataclasses.replace(last.request, params=(("year", "2024"), ("type", "spreadsheets")))
+    [verdict] = deliver(warehouse, "bns.internal_by_region", lambda bodies: bodies[-1:], [request])
+    assert verdict.slice == "2024"
+    assert "no year has the figures of another year: at year 2024: the figures of 2024 are those of 2023, one by one" in verdict.reasons
+
+
+def test_the_tree_of_arrivals_is_no_answer_about_departures(warehouse: Profile) -> None:
+    deliver(warehouse, "bns.external_arrivals")
+    arrivals = BUNDLED.body(sound("bns.external_arrivals")[0])
+    [verdict] = deliver(warehouse, "bns.external_departures", lambda _: [arrivals])
+    assert any("the figures are those of external_arrivals, one by one" in reason for reason in verdict.reasons)
+    [accepted] = deliver(warehouse, "bns.external_departures")
+    assert not accepted.reasons
