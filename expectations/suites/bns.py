@@ -158,7 +158,8 @@ def _parts_make_the_whole(schema: str, name: str, parts: str, other: str) -> Che
             -- a part that does not exist has a dash or no row: what there is makes the whole
             having bool_and(value is not null or coalesce(obs_status = 'M', false)) and count(*) filter (where {parts} = '_T') = 1
         )
-        select release_key, snapshot_key, source_row, concat(area_code, ' ', year, ': all are ', whole, ', the parts make ', parts) as detail
+        select release_key, snapshot_key, source_row,
+            concat(area_code, ' ', year, ': all are ', whole, ', the parts make ', parts) as detail
         from divided cross join unnest(releases) as release_key where whole <> parts
         """,
     )

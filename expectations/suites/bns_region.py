@@ -6,7 +6,6 @@ from expectations.check import BATCH, Check, Suite, at_least, at_most, no_issue,
 from expectations.suites.continuity import revised, withdrawn
 from expectations.suites.years import Years, not_of_another_dataset
 
-
 # The balance of one region leaps when it changes its sign; that of most regions does not in one year
 FEWEST_BALANCES = 10
 

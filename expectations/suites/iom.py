@@ -55,8 +55,8 @@ def _asked_year() -> Check:
         "coherence",
         f"""
         select release_key, max(snapshot_key) as snapshot_key, min(source_row) filter (where year::text <> slice) as source_row,
-            concat(count(*) filter (where year::text <> slice), ' of ', count(*), ' incidents are of another year than ', slice, ', such as ',
-                min(year) filter (where year::text <> slice)) as detail
+            concat(count(*) filter (where year::text <> slice), ' of ', count(*), ' incidents are of another year than ', slice,
+                ', such as ', min(year) filter (where year::text <> slice)) as detail
         from {BATCH} where year is not null group by release_key, slice having 2 * count(*) filter (where year::text <> slice) > count(*)
         """,
     )
@@ -114,7 +114,8 @@ def _right_way_round(schema: str) -> Check:
         "warn",
         "accuracy",
         f"""
-        select release_key, snapshot_key, source_row, concat(incident_code, ': ', latitude, ', ', longitude, ' in ', incident_region) as detail
+        select release_key, snapshot_key, source_row,
+            concat(incident_code, ': ', latitude, ', ', longitude, ' in ', incident_region) as detail
         from {BATCH} join {schema}.incident_region as box on box.region = incident_region
         where not ({as_written}) and {exchanged}
         """,

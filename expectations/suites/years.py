@@ -109,7 +109,7 @@ class Years:
 
     @property
     def _leaps(self) -> str:
-        """Each figure with whether it is smaller or larger by the factor than its neighbours, at an end of the series the two next to it."""
+        """Each figure, and whether it is off by the factor from both its neighbours, at an end of the series from the two next to it."""
         both = "partition by scope, cube_code, series order by year"
         return f"""
             {self._tables}, ordered as (
@@ -134,8 +134,9 @@ class Years:
             f"""
             {self._leaps}
             select release_key, max(snapshot_key) as snapshot_key, min(source_row) filter (where is_off) as source_row, concat(
-                count(*) filter (where is_off), ' of ', count(*), ' figures of ', year, ' are in another unit than in the years beside it, ',
-                'such as ', trim_scale(min(value) filter (where is_off)), ' beside ', trim_scale(min(least_near) filter (where is_off))
+                count(*) filter (where is_off), ' of ', count(*), ' figures of ', year, ' are in another unit than in the years ',
+                'beside it, such as ',
+                trim_scale(min(value) filter (where is_off)), ' beside ', trim_scale(min(least_near) filter (where is_off))
             ) as detail
             from leaps where release_key is not null and least_near is not null group by release_key, cube_code, year
             having count(*) >= {fewest} and 2 * count(*) filter (where is_off) > count(*)
@@ -168,7 +169,8 @@ class Years:
                 from every group by 1, 2, 3, 4 having count(*) filter (where value <> 0) >= {FEWEST}
             )
             select mine.release_key, mine.snapshot_key, concat('year ', mine.year) as source_row,
-                concat('the figures of ', mine.year, ' are those of ', string_agg(distinct other.year::text, ', '), ', one by one') as detail
+                concat('the figures of ', mine.year, ' are those of ', string_agg(distinct other.year::text, ', '), ', one by one')
+                    as detail
             from prints as mine
             join prints as other on other.scope = mine.scope and other.cube_code = mine.cube_code and other.print = mine.print
                 and other.year <> mine.year
