@@ -154,7 +154,7 @@ final as (
             when area_code is null
                 then 'found term ' || quote_nullable(term_id) || ', expected a region of seed taldau_term'
             -- an answer says twice which territory it is about
-            when {{ bns_text('term_name') }} <> '' and named_area_code is distinct from area_code
+            when {{ bns_text('term_name') }} <> '' and coalesce(named_area_code, '') <> area_code
                 then
                     'found term ' || term_id || ' named ' || quote_literal(term_name) || ', expected a name of area ' || area_code
                     || ' in seed area_alias'

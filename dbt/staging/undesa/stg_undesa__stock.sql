@@ -112,8 +112,10 @@ judged as (
         is_group_of_residences or is_group_of_origins as is_group,
         -- a group has no name that we know, and never that of an area
         destination is not null
-        and named_residence_area_code is distinct from residence_area_code as is_another_residence,
-        origin is not null and origin_code is not null and named_origin_area_code is distinct from origin_area_code as is_another_origin,
+        and coalesce(named_residence_area_code, '') <> coalesce(residence_area_code, '') as is_another_residence,
+        origin is not null
+        and origin_code is not null
+        and coalesce(named_origin_area_code, '') <> coalesce(origin_area_code, '') as is_another_origin,
         case
             when value_as_sourced = '..' or value_as_sourced is null then 'O'
             when value_as_sourced = '~' then 'Q'
@@ -165,8 +167,8 @@ final as (
         case
             when status is null
                 then
-                    'found ' || quote_literal(value_as_sourced) || ', expected whole ' || case unit when 'persons' then '' else 'thousandths of ' end
-                    || unit || ', not negative, .. or ~ or an em dash'
+                    'found ' || quote_literal(value_as_sourced) || ', expected whole persons, in ' || unit
+                    || ', not negative, .. or ~ or an em dash'
         end as value_issue,
         case
             when residence_area_code is null and not is_group
@@ -178,9 +180,13 @@ final as (
             when residence_area_code = origin_area_code and residence_area_code <> 'WLD'
                 then 'found location ' || destination_code || ' at both ends, expected none of its own migrants'
             when is_another_residence
-                then 'found location ' || destination_code || ' named ' || quote_literal(btrim(destination)) || ', expected a name of that area'
+                then
+                    'found location ' || destination_code || ' named ' || quote_literal(btrim(destination))
+                    || ', expected a name of that area'
             when is_another_origin
-                then 'found location of origin ' || origin_code || ' named ' || quote_literal(btrim(origin)) || ', expected a name of that area'
+                then
+                    'found location of origin ' || origin_code || ' named ' || quote_literal(btrim(origin))
+                    || ', expected a name of that area'
         end as area_issue,
         case when year is null then 'found ' || quote_nullable(period) || ', expected a year YYYY, meaning its 1 July' end
             as period_issue,
