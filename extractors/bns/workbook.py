@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from openpyxl.utils import get_column_letter
 
@@ -29,55 +29,93 @@ def parse_workbook(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
     sheets: dict[str, str] = dataset.request["sheets"]
     if unknown := [name for name in book.sheets if name not in sheets]:
         raise ContractError(f"sheet {unknown[0]!r}", f"one of {', '.join(sheets)}", "an unknown sheet")
-    slices = by_slice(row for name in book.sheets for row in _sheet(element, book, name, sheets[name]))
+    tables = [_Table(element, book, title, sheets) for title in book.sheets]
+    slices = by_slice(row for table in tables for row in table.rows())
     if not slices:
         raise ContractError(f"sheet {book.sheets[0]!r}" if book.sheets else "the workbook", "figures", "none")
-    return Parsed(TABLE, slices, edition=book.modified)
+    # a year that one section lacks is half a table: it is refused by name, and the other years land
+    unreadable = {name: error for table in tables for name, error in table.empty()}
+    for name in unreadable:
+        slices.pop(name, None)
+    return Parsed(TABLE, slices, unreadable=unreadable, edition=book.modified)
 
 
-def _sheet(element: str, book: Workbook, title: str, sex: str) -> Iterator[tuple[str, Row]]:
-    year_row, years = _year_row(book, title)
-    unit, section, locality = None, None, None
-    for line in book.lines(title):
-        label = str(line.cells[1]) if 1 in line.cells else None
-        if line.number < year_row:
-            # the last line above the years prints the unit, in any column
-            unit = str(list(line.cells.values())[-1])
-            continue
-        if line.number == year_row or _is_note(label):
-            continue
-        figures = list(_by_year(title, years, line))
-        if label and not figures:  # a title of a section
-            section, locality = label, label.strip() if label.strip() in LOCALITIES else None
-        table = "region" if sex == "_T" else "region_sex_locality" if locality else "region_sex"
-        for year, cell, value in figures:
-            about = (element, None, unit, title, section, label, locality, None, None, None)
-            yield f"{table}/{year}-01-01", (f"{title}!{cell}", *about, year, _figure(value))
+class _Table:
+    """One sheet: its rows by slice, and once they are read the years of which a section has no figure."""
 
+    def __init__(self, element: str, book: Workbook, title: str, sheets: Mapping[str, str]) -> None:
+        self.element, self.book, self.title, self.sheets = element, book, title, sheets
+        self.year_row, self.years = self._year_row()
+        # by table and section, for the sections of one table stand below each other
+        self.found: dict[tuple[str, str | None], set[str]] = {}
 
-def _year_row(book: Workbook, title: str) -> tuple[int, dict[int, str]]:
-    """The number of the row that holds the years, and the years by column, from B on."""
-    for line in book.lines(title):
-        if line.number > LAST_YEAR_ROW:
-            break
-        years = {column: str(value) for column, value in line.cells.items() if column > 1 and YEAR.fullmatch(str(value))}
-        if years and 1 not in line.cells:
-            return line.number, years
-    raise ContractError(f"{title}!A1:Z{LAST_YEAR_ROW}", "a row of years from column B on", "none")
+    def rows(self) -> Iterator[tuple[str, Row]]:
+        """The cells. Raises `ContractError` for a figure outside the table, and for a title that is another sheet's."""
+        unit, section, locality = None, None, None
+        for line in self.book.lines(self.title):
+            label = str(line.cells[1]) if 1 in line.cells else None
+            if line.number < self.year_row:
+                self._check_above(line)
+                # the last line above the years prints the unit, in any column
+                unit = str(list(line.cells.values())[-1])
+                continue
+            if line.number == self.year_row:
+                continue
+            figures = list(self._by_year(line))
+            if label and not figures and label.strip() in (*self.sheets, *LOCALITIES):
+                section, locality = self._section(line.number, label)
+                self.found.setdefault((self._name(locality), section), set())
+            table = self._name(locality)
+            for year, cell, value in figures:
+                self.found.setdefault((table, section), set()).add(year)
+                about = (self.element, None, unit, self.title, section, label, locality, None, None, None)
+                yield f"{table}/{year}-01-01", (cell, *about, year, _figure(value))
 
+    def empty(self) -> Iterator[tuple[str, ContractError]]:
+        """The slices of which this sheet has the year, and not one figure in a section that it has."""
+        for (table, section), filled in self.found.items():
+            for column, year in self.years.items():
+                if year not in filled:
+                    expected = f"figures of {year}" + (f" in the section {section.strip()!r}" if section else "")
+                    yield f"{table}/{year}-01-01", ContractError(self._cell(column, self.year_row), expected, "an empty column")
 
-def _by_year(title: str, years: dict[int, str], line: Line) -> Iterator[tuple[str, str, Value]]:
-    """Year, address and value of each figure of a line."""
-    for column, value in line.cells.items():
-        cell = f"{get_column_letter(column)}{line.number}"
-        if column in years:
-            yield years[column], cell, value
-        elif column > 1:
-            raise ContractError(f"{title}!{cell}", "no figure outside the columns of the years", repr(value))
+    def _year_row(self) -> tuple[int, dict[int, str]]:
+        """The number of the row that holds the years, and the years by column, from B on."""
+        for line in self.book.lines(self.title):
+            if line.number > LAST_YEAR_ROW:
+                break
+            years = {column: str(value) for column, value in line.cells.items() if column > 1 and YEAR.fullmatch(str(value))}
+            if years and 1 not in line.cells:
+                return line.number, years
+        raise ContractError(f"{self.title}!A1:Z{LAST_YEAR_ROW}", "a row of years from column B on", "none")
 
+    def _by_year(self, line: Line) -> Iterator[tuple[str, str, Value]]:
+        """Year, address and value of each figure of a line."""
+        for column, value in line.cells.items():
+            cell = self._cell(column, line.number)
+            if column in self.years:
+                yield self.years[column], cell, value
+            elif column > 1:
+                raise ContractError(cell, "no figure outside the columns of the years", repr(value))
 
-def _is_note(label: str | None) -> bool:
-    return label is not None and re.match(r"\d+\)", label) is not None
+    def _check_above(self, line: Line) -> None:
+        for column, value in line.cells.items():
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                raise ContractError(self._cell(column, line.number), "no figure above the years", repr(value))
+
+    def _section(self, row: int, label: str) -> tuple[str, str | None]:
+        name = label.strip()
+        if name in self.sheets and name != self.title:
+            raise ContractError(self._cell(1, row), f"a section of the sheet {self.title!r}", repr(label))
+        return label, name if name in LOCALITIES else None
+
+    def _name(self, locality: str | None) -> str:
+        if self.sheets[self.title] == "_T":
+            return "region"
+        return "region_sex_locality" if locality else "region_sex"
+
+    def _cell(self, column: int, row: int) -> str:
+        return f"{self.title}!{get_column_letter(column)}{row}"
 
 
 def _figure(value: Value) -> str:

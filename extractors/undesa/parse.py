@@ -51,6 +51,7 @@ def parse(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
     if table not in book.sheets:
         raise ContractError("the workbook", f"the sheet {table!r}", ", ".join(book.sheets))
     preface = _preface(book, table)
+    _check_above(table, preface[:-1])
     _check_licence(wanted["licence"], table, preface)
     rows = TableRows(book, table, _columns(dataset, table, preface))
     others = [name for name in book.sheets if name != table and TABLE.fullmatch(name)]
@@ -143,6 +144,13 @@ def _edition(table: str, preface: list[Line]) -> str:
             if found := EDITION.search(str(cell)):
                 return found[1]
     raise ContractError(f"{table}!A1:Z{HEADER_ROW}", "the database code POP/DB/MIG/Stock/Rev.YYYY", "none")
+
+
+def _check_above(table: str, lines: list[Line]) -> None:
+    for number, line in enumerate(lines, start=1):
+        for position, cell in enumerate(line):
+            if isinstance(cell, int | float) and not isinstance(cell, bool):
+                raise ContractError(f"{table}!{get_column_letter(position + 1)}{number}", "no figure above the header", repr(cell))
 
 
 def _check_licence(licence: str, table: str, preface: list[Line]) -> None:
