@@ -102,6 +102,11 @@ def test_the_loader_cannot_change_facts_and_the_transformer_cannot_change_the_le
         transformer.execute("delete from meta.release")
 
 
+def test_every_table_was_analyzed_as_soon_as_it_was_filled(settled: Profile) -> None:
+    unknown = "select oid::regclass::text from pg_class where relkind = 'r' and reltuples < 0"
+    assert read(settled, f"{unknown} and relnamespace::regnamespace::text ~ '^(core|pub)_' order by 1") == []
+
+
 def test_preparing_again_changes_nothing(profile: Profile) -> None:
     before = read(profile, "select rolname, rolconfig from pg_roles where rolname ~ '^(koshi|bi)_' order by 1")
     migrate.prepare(profile)

@@ -20,7 +20,7 @@ import psycopg
 import pytest
 
 from tests.servers import remove_server
-from warehouse import migrate, server, steps
+from warehouse import locks, migrate, server, steps
 from warehouse.connection import connect, reader_url
 from warehouse.locks import LockedError, hold
 from warehouse.profile import Profile
@@ -53,15 +53,18 @@ def test_starting_again_gives_the_same_server() -> None:
     assert server.start() == server.start()
 
 
-def test_the_second_to_ask_for_a_lock_is_told_who_holds_it(profile: Profile) -> None:
-    def ask(name: str) -> None:
-        with hold(profile, name):
+def test_the_second_to_ask_for_a_lock_is_told_who_holds_it(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(name: str, *, wait: bool = False) -> None:
+        with hold(profile, name, wait=wait):
             pass
 
     with hold(profile, "run sample"), ThreadPoolExecutor(1) as another:
         with pytest.raises(LockedError, match=r"run sample is locked by: koshi run sample pid \d+"):
             another.submit(ask, "run sample").result()
         another.submit(ask, "another").result()
+        monkeypatch.setattr(locks, "PATIENCE", 0)
+        with pytest.raises(LockedError, match=r"run sample has been locked for 0 h by: koshi run sample pid \d+"):
+            another.submit(ask, "run sample", wait=True).result()
     with hold(profile, "run sample"):
         pass
 
