@@ -16,6 +16,8 @@ ACCEPTED = "('accepted', 'held', 'published', 'superseded')"
 LARGE = 100
 # From one year to the next no figure of a stable series changes by more than a factor of 2.4, and no year of a table by its median
 OFF_BY = 8
+# Figures are counted in ones to millions: what is off by more is in no other unit, and above what `at_most` lets pass without a word
+MILLIONS = 10_000_000
 # Fewer figures can be those of another year by chance
 FEWEST = 3
 
@@ -120,7 +122,8 @@ class Years:
                 select *, coalesce(before, long_after) as one_side, coalesce(after, long_before) as other_side from ordered
             ), leaps as (
                 select *, least(one_side, other_side) as least_near, coalesce(
-                    size * {OFF_BY} <= least(one_side, other_side) or size >= {OFF_BY} * greatest(one_side, other_side), false
+                    size * {OFF_BY} <= least(one_side, other_side)
+                    or size / greatest(one_side, other_side) between {OFF_BY} and {MILLIONS}, false
                 ) as is_off
                 from near
             )
