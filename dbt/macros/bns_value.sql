@@ -5,18 +5,24 @@
 {%- endmacro %}
 
 
-{% macro bns_is_number(column) -%}
-    {#- Sign - or U+2212; thousands by U+0020, U+00A0 or U+202F; decimal comma or point; a star for preliminary.
-        At most 14 digits before and 6 after the mark, the room of numeric(20,6): more is an issue, not a rounding. -#}
-    {{ bns_text(column) }} ~ '^[-\u2212]?(\d{1,14}|\d{1,3}([ \u00A0\u202F]\d{3}){1,3})([.,]\d{1,6})?[ \u00A0\u202F]?\*?$'
+{% macro bns_is_number(column, unit='whole') -%}
+    {#- Sign - or U+2212; thousands by U+0020, U+00A0 or U+202F; a star for preliminary; at most 14 digits, the room of numeric(20,6).
+        A unit is `whole` (persons, families, births) or `decimal` (shares): what is counted is not divided, so a decimal part holds
+        nothing but one or two zeros. A mark before three digits may be one of thousands as well as one of decimals, and is never
+        guessed, unless nothing stands before it but a zero. -#}
+    (
+        {{ bns_text(column) }} ~ '^[-\u2212]?(\d{1,14}|\d{1,3}([ \u00A0\u202F]\d{3}){1,3})([.,]
+            {%- if unit == 'whole' %}0{1,2}{% else %}\d{1,6}{% endif %})?[ \u00A0\u202F]?\*?$'
+        and not {{ could_be_thousands(bns_text(column)) }}
+    )
 {%- endmacro %}
 
 
-{% macro bns_number(column) -%}
+{% macro bns_number(column, unit='whole') -%}
     {#- The cast stands outside: a case over a null branch forgets the precision, and the fact's contract compares it. -#}
     (
         case
-            when {{ bns_is_number(column) }}
+            when {{ bns_is_number(column, unit) }}
                 then regexp_replace(translate({{ column }}, E'\u2212,', '-.'), '[^0-9.-]', '', 'g')
         end
     )::numeric(20, 6)
@@ -33,7 +39,7 @@
 {%- endmacro %}
 
 
-{% macro bns_obs_status(column, period, territory_exists) -%}
+{% macro bns_obs_status(column, period, territory_exists, unit='whole') -%}
     {#- SDMX observation status; null where the value has an issue. A dash is M only where the territory did not exist. -#}
     case {{ bns_gap(column) }}
         when 'empty' then 'O'
@@ -41,7 +47,7 @@
         when 'suppressed' then 'Q'
         else
             case
-                when not {{ bns_is_number(column) }} then null
+                when not {{ bns_is_number(column, unit) }} then null
                 when {{ bns_text(column) }} like '%*' or {{ bns_text(period) }} like '%*' then 'P'
                 else 'A'
             end
@@ -58,10 +64,16 @@
 {%- endmacro %}
 
 
-{% macro bns_value_issue(column) -%}
+{% macro bns_value_issue(column, unit='whole') -%}
     case
-        when {{ bns_gap(column) }} is null and not {{ bns_is_number(column) }}
-            then 'found ' || quote_literal({{ column }}) || ', expected a number or a gap mark (- x or nothing)'
+        when {{ bns_gap(column) }} is not null or {{ bns_is_number(column, unit) }} then null
+        when {{ could_be_thousands(bns_text(column)) }}
+            then 'found ' || quote_literal({{ column }}) || ', expected thousands marked by a space: the mark could be one of decimals'
+        {%- if unit == 'whole' %}
+            when {{ bns_is_number(column, 'decimal') }}
+                then 'found ' || quote_literal({{ column }}) || ', expected a whole number: nobody is counted in parts'
+        {%- endif %}
+        else 'found ' || quote_literal({{ column }}) || ', expected a number or a gap mark (- x or nothing)'
     end
 {%- endmacro %}
 
@@ -69,4 +81,44 @@
 {% macro normalised(column) -%}
     {#- Letters small, ends trimmed, every run of spaces one space: what aliases are compared by. -#}
     lower(btrim(regexp_replace({{ column }}, '[\s\u00A0\u202F]+', ' ', 'g')))
+{%- endmacro %}
+
+
+{% macro territory(column) -%}
+    {#- A territory's name as tables print it: without the word for a region, with one spelling of the word for a city. -#}
+    btrim(regexp_replace(
+        regexp_replace(translate({{ normalised(column) }}, '_', ' '), '(^| )(область|обл\.)( |$)', ' '), '^(г\.|город) *', 'г. '
+    ))
+{%- endmacro %}
+
+
+{% macro territories(scheme) -%}
+    {#- The names of one table, and those that the bureau gives or gave the territories elsewhere; a name may mean another area by year. -#}
+    select
+        {{ territory('own.alias') }} as alias,
+        own.area_code,
+        own.valid_from_year,
+        own.valid_to_year
+    from {{ ref('area_alias') }} as own
+    where own.scheme = '{{ scheme }}'
+    union all
+    select
+        {{ territory('other.alias') }} as alias,
+        other.area_code,
+        other.valid_from_year,
+        other.valid_to_year
+    from {{ ref('area_alias') }} as other
+    where
+        other.scheme = 'bns_name'
+        and {{ territory('other.alias') }} not in (
+            select {{ territory('own.alias') }} from {{ ref('area_alias') }} as own where own.scheme = '{{ scheme }}'
+        )
+{%- endmacro %}
+
+
+{% macro is_named(relation, column, year) -%}
+    {#- Whether the alias of `relation`, one of territories(), is the territory that `column` prints of that year. -#}
+    {{ territory(column) }} = {{ relation }}.alias
+    -- without a year a name means what it means today
+    and coalesce({{ year }}, 9999) between coalesce({{ relation }}.valid_from_year, 0) and coalesce({{ relation }}.valid_to_year, 9999)
 {%- endmacro %}

@@ -64,8 +64,9 @@ def _cell(dataset: Dataset, element: str, position: str, cell: dict[str, Any]) -
     if not len(terms) == len(names) == len(wanted["dictionaries"]):
         expected = f"a term and its name for each of the dictionaries {', '.join(wanted['dictionaries'])}"
         raise ContractError(position, expected, f"{len(terms)} terms and {len(names)} names")
+    _check_members(wanted.get("members", {}), position, terms, names)
     same = (element, wanted["period_type"], ",".join(wanted["dictionaries"]), ",".join(map(str, terms)))
-    # which members the other terms are, their ids say
+    # which members the other terms are, their ids say; the name of the territory is landed, and gate 1 compares it
     about = (*same, text_or_none(terms[0]), text_or_none(names[0]), None)
     periods = _list(position, cell, "periods")
     _nothing_left(position, cell)
@@ -77,6 +78,13 @@ def _cell(dataset: Dataset, element: str, position: str, cell: dict[str, Any]) -
         row = (f"{here}/value", *about, date, text_or_none(period.pop("value")))
         _nothing_left(here, period)
         yield row
+
+
+def _check_members(known: dict[str, str], position: str, terms: list[Any], names: list[Any]) -> None:
+    for number, (term, name) in enumerate(zip(terms, names, strict=True)):
+        expected = known.get(str(term))
+        if expected and name not in (None, "") and str(name).strip().casefold() != expected.casefold():
+            raise ContractError(f"{position}/termNames/{number}", f"{expected!r}, the name of term {term}", repr(name))
 
 
 def _date(position: str, name: object, date: object) -> str:

@@ -59,6 +59,7 @@ def parse(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
     preface = [line for _, line in zip(range(HEADER_ROW), _lines(body, table), strict=False)]
     if len(preface) < HEADER_ROW:
         raise ContractError(f"{table}!A{HEADER_ROW}", "the header of the table", f"{len(preface)} lines")
+    _check_above(table, preface[:-1])
     _check_licence(wanted["licence"], table, preface)
     rows = TableRows(body, table, _columns(dataset, table, preface))
     others = [name for name in sheets if name != table and TABLE.fullmatch(name)]
@@ -151,6 +152,13 @@ def _edition(table: str, preface: list[Line]) -> str:
             if found := EDITION.search(str(cell)):
                 return found[1]
     raise ContractError(f"{table}!A1:Z{HEADER_ROW}", "the database code POP/DB/MIG/Stock/Rev.YYYY", "none")
+
+
+def _check_above(table: str, lines: list[Line]) -> None:
+    for number, line in enumerate(lines, start=1):
+        for position, cell in enumerate(line):
+            if isinstance(cell, int | float) and not isinstance(cell, bool):
+                raise ContractError(f"{table}!{get_column_letter(position + 1)}{number}", "no figure above the header", repr(cell))
 
 
 def _check_licence(licence: str, table: str, preface: list[Line]) -> None:

@@ -10,6 +10,7 @@ with observations as (
         dictionaries,
         terms,
         term_id,
+        term_name,
         measure_name,
         period,
         value
@@ -55,6 +56,11 @@ regions as (
     from {{ ref('region') }}
 ),
 
+-- elements and indices of Taldau name the territories as the classifier does
+names as (
+    {{ territories('bns_6567') }}
+),
+
 typed as (
     select
         releases.source,
@@ -68,6 +74,7 @@ typed as (
         observations.dictionaries,
         observations.terms,
         observations.term_id,
+        observations.term_name,
         observations.measure_name,
         observations.period,
         observations.value,
@@ -87,6 +94,7 @@ resolved as (
         cubes.direction,
         cubes.scope,
         area.code as area_code,
+        names.area_code as named_area_code,
         chosen.sex_code,
         chosen.ethnicity_code,
         chosen.locality_code,
@@ -99,6 +107,7 @@ resolved as (
         on typed.source = cubes.source_code and typed.dataset = cubes.dataset and typed.index_id = cubes.source_table_id
     left join terms as area
         on area.dimension = 'area' and typed.term_id = area.term_id and split_part(typed.dictionaries, ',', 1) = area.dictionary_id
+    left join names on {{ is_named('names', 'typed.term_name', 'typed.year') }}
     left join regions on area.code = regions.code
     -- dictionaries and terms are parallel: one chosen term for each dictionary
     left join lateral (
@@ -144,6 +153,11 @@ final as (
         case
             when area_code is null
                 then 'found term ' || quote_nullable(term_id) || ', expected a region of seed taldau_term'
+            -- an answer says twice which territory it is about
+            when {{ bns_text('term_name') }} <> '' and coalesce(named_area_code, '') <> area_code
+                then
+                    'found term ' || term_id || ' named ' || quote_literal(term_name) || ', expected a name of area ' || area_code
+                    || ' in seed area_alias'
         end as area_issue,
         case
             when year is null

@@ -33,11 +33,7 @@ labels as (
 ),
 
 aliases as (
-    select
-        {{ normalised('alias') }} as alias,
-        area_code
-    from {{ ref('area_alias') }}
-    where scheme = 'bns_internal_by_region'
+    {{ territories('bns_internal_by_region') }}
 ),
 
 regions as (
@@ -95,7 +91,7 @@ resolved as (
     from typed
     left join cubes on typed.dataset = cubes.dataset
     left join labels on {{ normalised('typed.indicator') }} = labels.label
-    left join aliases on {{ normalised('typed.territory') }} = aliases.alias
+    left join aliases on {{ is_named('aliases', 'typed.territory', 'typed.year') }}
     left join regions on aliases.area_code = regions.code
 ),
 

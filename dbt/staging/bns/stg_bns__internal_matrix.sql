@@ -24,11 +24,7 @@ releases as (
 
 -- `Almaty` is the region here and `Almaty_city` the city: the spelling has a scheme of its own
 aliases as (
-    select
-        {{ normalised('alias') }} as alias,
-        area_code
-    from {{ ref('area_alias') }}
-    where scheme = 'bns_internal_matrix'
+    {{ territories('bns_internal_matrix') }}
 ),
 
 cubes as (
@@ -70,8 +66,8 @@ resolved as (
         {{ bns_obs_status('typed.value', 'typed.period', 'true') }} as obs_status
     from typed
     left join cubes on typed.dataset = cubes.dataset
-    left join aliases as origin_alias on {{ normalised('typed.origin') }} = origin_alias.alias
-    left join aliases as destination_alias on {{ normalised('typed.destination') }} = destination_alias.alias
+    left join aliases as origin_alias on {{ is_named('origin_alias', 'typed.origin', 'typed.year') }}
+    left join aliases as destination_alias on {{ is_named('destination_alias', 'typed.destination', 'typed.year') }}
     left join declared on typed.dataset = declared.dataset and typed.year = declared.year
 ),
 

@@ -131,11 +131,19 @@ final as (
         age_group_code,
         education_code,
         admission,
-        {{ bns_number('value') }} as value,
-        {{ bns_number('tolerance') }} as tolerance,
+        -- a share is measured, all else is counted
+        (
+            case
+                when measure_code = 'share_pct' then {{ bns_number('value', 'decimal') }} else {{ bns_number('value') }}
+            end
+        )::numeric(20, 6) as value,
+        {{ bns_number('tolerance', 'decimal') }} as tolerance,
         qualifier,
         remark,
-        {{ bns_obs_status('value', 'period_end', 'true') }} as obs_status,
+        case
+            when measure_code = 'share_pct' then {{ bns_obs_status('value', 'period_end', 'true', 'decimal') }}
+            else {{ bns_obs_status('value', 'period_end', 'true') }}
+        end as obs_status,
         {{ bns_missing_reason('value', 'true') }} as value_missing_reason,
         concat_ws(' / ', reporting_area, region, counterpart_area) as area_as_sourced,
         concat_ws('/', period_start, period_end) as period_as_sourced,
@@ -145,6 +153,9 @@ final as (
                 then
                     'found ' || quote_nullable(qualifier) || ' ' || quote_nullable(value) || ' to ' || quote_nullable(value_high)
                     || ', expected one figure, exact or about'
+            when tolerance is not null and {{ bns_number('tolerance', 'decimal') }} is null
+                then 'tolerance: ' || coalesce({{ bns_value_issue('tolerance', 'decimal') }}, 'found a gap, expected a number')
+            when measure_code = 'share_pct' then {{ bns_value_issue('value', 'decimal') }}
             else {{ bns_value_issue('value') }}
         end as value_issue,
         case

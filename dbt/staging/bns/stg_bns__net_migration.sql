@@ -37,11 +37,7 @@ labels as (
 ),
 
 aliases as (
-    select
-        {{ normalised('alias') }} as alias,
-        area_code
-    from {{ ref('area_alias') }}
-    where scheme = 'bns_6567'
+    {{ territories('bns_6567') }}
 ),
 
 regions as (
@@ -91,7 +87,7 @@ resolved as (
         and typed.year <= coalesce(regions.population_to_year, typed.year) as territory_exists
     from typed
     left join cubes on typed.element_id = cubes.source_table_id
-    left join aliases on {{ normalised('typed.territory') }} = aliases.alias
+    left join aliases on {{ is_named('aliases', 'typed.territory', 'typed.year') }}
     left join regions on aliases.area_code = regions.code
     left join labels as locality_label
         on locality_label.dimension = 'locality' and {{ normalised('typed.locality') }} = locality_label.label

@@ -38,13 +38,7 @@ labels as (
 ),
 
 aliases as (
-    select
-        {{ normalised('alias') }} as alias,
-        area_code,
-        valid_from_year,
-        valid_to_year
-    from {{ ref('area_alias') }}
-    where scheme = 'bns_6584'
+    {{ territories('bns_6584') }}
 ),
 
 regions as (
@@ -113,10 +107,7 @@ resolved as (
                 when typed.sex_code in ('M', 'F') and typed.locality_code = '_T' then 'region_sex'
                 when typed.sex_code in ('M', 'F') and typed.locality_code in ('U', 'R') then 'region_sex_locality'
             end
-    left join aliases
-        on
-            {{ normalised('typed.territory') }} = aliases.alias
-            and typed.year between coalesce(aliases.valid_from_year, typed.year) and coalesce(aliases.valid_to_year, typed.year)
+    left join aliases on typed.year is not null and {{ is_named('aliases', 'typed.territory', 'typed.year') }}
     left join regions on aliases.area_code = regions.code
 ),
 

@@ -10,6 +10,7 @@ with observations as (
         dictionaries,
         terms,
         term_id,
+        term_name,
         period,
         value
     from {{ source('raw', 'bns_taldau') }}
@@ -51,6 +52,11 @@ regions as (
     from {{ ref('region') }}
 ),
 
+-- elements and indices of Taldau name the territories as the classifier does
+names as (
+    {{ territories('bns_6567') }}
+),
+
 typed as (
     select
         releases.source,
@@ -70,6 +76,7 @@ resolved as (
         typed.*,
         cubes.code as cube_code,
         area.code as area_code,
+        names.area_code as named_area_code,
         chosen.sex_code,
         chosen.locality_code,
         typed.year >= coalesce(regions.population_from_year, typed.year)
@@ -78,6 +85,7 @@ resolved as (
     left join cubes on typed.dataset = cubes.dataset and typed.index_id = cubes.source_table_id
     left join terms as area
         on area.dimension = 'area' and typed.term_id = area.term_id and split_part(typed.dictionaries, ',', 1) = area.dictionary_id
+    left join names on {{ is_named('names', 'typed.term_name', 'typed.year') }}
     left join regions on area.code = regions.code
     -- dictionaries and terms are parallel: one chosen term for each dictionary
     left join lateral (
@@ -116,6 +124,11 @@ final as (
         {{ bns_value_issue('value') }} as value_issue,
         case
             when area_code is null then 'found term ' || quote_nullable(term_id) || ', expected a region of seed taldau_term'
+            -- an answer says twice which territory it is about
+            when {{ bns_text('term_name') }} <> '' and coalesce(named_area_code, '') <> area_code
+                then
+                    'found term ' || term_id || ' named ' || quote_literal(term_name) || ', expected a name of area ' || area_code
+                    || ' in seed area_alias'
         end as area_issue,
         case
             when year is null

@@ -82,7 +82,7 @@ resolved as (
             order by length(incidents._row), incidents._row
         ) as occurrence,
         {% for field, name in counts.items() %}
-            case when {{ is_plain_number('incidents.' ~ field) }} then {{ plain_number('incidents.' ~ field) }} end as {{ name }},
+            case when {{ is_whole_number('incidents.' ~ field) }} then {{ plain_number('incidents.' ~ field) }} end as {{ name }},
         {% endfor %}
         case
             when incidents.reported_date ~ '^(19|20)\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$'
@@ -142,7 +142,7 @@ final as (
                 '; ',
                 {% for field, name in counts.items() %}
                     case
-                        when {{ field }} is not null and ({{ name }} is null or {{ name }} < 0 or {{ name }} % 1 <> 0)
+                        when {{ field }} is not null and ({{ name }} is null or {{ name }} < 0)
                             then
                                 '{{ field }}: found ' || quote_literal({{ field }})
                                 || ', expected a whole number, not negative, or nothing'
@@ -178,6 +178,8 @@ final as (
                     or abs(coordinates[2]::numeric) > 180
                 )
                 then 'found ' || quote_literal(location_coodinates) || ', expected a latitude, a comma and a longitude'
+            when coordinates[1]::numeric = 0 and coordinates[2]::numeric = 0
+                then 'found ' || quote_literal(location_coodinates) || ', expected the place of the incident or nothing'
             when source_quality !~ '^[1-5]$'
                 then 'found source quality ' || quote_literal(source_quality) || ', expected 1 to 5 or nothing'
         end as member_issue,

@@ -105,6 +105,9 @@ judged as (
                 then 'found qualifier ' || quote_literal(qualifier) || ', expected NAT_EST, UIS_EST or none'
             when value_as_sourced is not null and number is null
                 then 'found ' || quote_literal(value_as_sourced) || ', expected a plain number or nothing'
+            -- the agency's fractions come from estimates and from heads in part of a year; a mark of thousands is no fraction
+            when {{ could_be_thousands('value_as_sourced') }}
+                then 'found ' || value_as_sourced || ', expected no mark before three digits: it could be one of thousands'
             when magnitude in ('NIL', 'NA') and number <> 0
                 then 'found ' || value_as_sourced || ' marked ' || magnitude || ', expected 0'
             when magnitude in ('SUPP', 'INCLUDED') and number is not null
@@ -165,6 +168,7 @@ final as (
         geo_unit as area_as_sourced,
         year_as_sourced as period_as_sourced,
         value_as_sourced,
+        coalesce(magnitude = 'NIL', false) as is_stated_nil,
         value_issue,
         case
             when area_code is null

@@ -7,8 +7,10 @@ with cells as (
         _row,
         sheet,
         block,
+        destination,
         destination_code,
         data_type,
+        origin,
         origin_code,
         period,
         value
@@ -50,6 +52,14 @@ locations as (
     where scheme = 'undesa'
 ),
 
+names as (
+    select
+        {{ normalised('alias') }} as alias,
+        area_code
+    from {{ ref('area_alias') }}
+    where scheme in ('un_name', 'undesa_name')
+),
+
 resolved as (
     select
         releases.source,
@@ -60,7 +70,9 @@ resolved as (
         cells._row,
         cells.sheet,
         cells.block,
+        cells.destination,
         cells.destination_code,
+        cells.origin,
         cells.origin_code,
         cells.period,
         cells.value as value_as_sourced,
@@ -68,11 +80,13 @@ resolved as (
         cubes.unit_as_sourced,
         residence.area_code as residence_area_code,
         origin.area_code as origin_area_code,
+        residence_name.area_code as named_residence_area_code,
+        origin_name.area_code as named_origin_area_code,
         nullif(btrim(cells.data_type), '') as population_basis,
         case when cells.period ~ '^(19|20)\d\d$' then cells.period::int end as year,
         -- groups of areas overlap each other, and 927 stands in the table twice (iom.md 7.3): only areas are taken
-        coalesce(residence.area_code is null and cells.destination_code ~ '^(9|1[5-8]|55)\d\d$', false)
-        or coalesce(origin.area_code is null and cells.origin_code ~ '^(9|1[5-8]|55)\d\d$', false) as is_group,
+        coalesce(residence.area_code is null and cells.destination_code ~ '^(9|1[5-8]|55)\d\d$', false) as is_group_of_residences,
+        coalesce(origin.area_code is null and cells.origin_code ~ '^(9|1[5-8]|55)\d\d$', false) as is_group_of_origins,
         case
             when cells.block ~* ', both sexes combined( \(thousands\))?$' then '_T'
             when cells.block ~* ', males( \(thousands\))?$' then 'M'
@@ -86,17 +100,30 @@ resolved as (
     left join locations as residence on cells.destination_code = residence.location_code
     -- a table by destination counts migrants of all origins
     left join locations as origin on coalesce(cells.origin_code, '900') = origin.location_code
+    -- a star leads to the notes
+    left join names as residence_name on {{ normalised("rtrim(cells.destination, ' *')") }} = residence_name.alias
+    left join names as origin_name on {{ normalised("rtrim(cells.origin, ' *')") }} = origin_name.alias
 ),
 
 -- `..` not available, `~` suppressed, an em dash less than half of the unit (iom.md 4.3)
 judged as (
     select
         *,
+        is_group_of_residences or is_group_of_origins as is_group,
+        -- a group has no name that we know, and never that of an area
+        destination is not null
+        and coalesce(named_residence_area_code, '') <> coalesce(residence_area_code, '') as is_another_residence,
+        origin is not null
+        and origin_code is not null
+        and coalesce(named_origin_area_code, '') <> coalesce(origin_area_code, '') as is_another_origin,
         case
             when value_as_sourced = '..' or value_as_sourced is null then 'O'
             when value_as_sourced = '~' then 'Q'
             when value_as_sourced = '—' then 'N'
             when number < 0 then null
+            -- persons are whole, in thousands as well
+            when unit = 'persons' and not {{ is_whole_number('value_as_sourced') }} then null
+            when unit = 'thousands' and (1000 * number) % 1 <> 0 then null
             when number = 0 then 'A'
             when 'I' = any(string_to_array(population_basis, ' ')) then 'I'
             when number is not null then 'E'
@@ -130,7 +157,7 @@ final as (
         end as definition,
         'estimated'::text as estimate_kind,
         (
-            case when status = 'N' then 0 when unit = 'thousands' then 1000 * number when status is not null then number end
+            case when status is null then null when status = 'N' then 0 when unit = 'thousands' then 1000 * number else number end
         )::numeric(20, 6) as value,
         status as obs_status,
         case status when 'O' then 'not_available' when 'Q' then 'suppressed' end as value_missing_reason,
@@ -139,7 +166,9 @@ final as (
         value_as_sourced,
         case
             when status is null
-                then 'found ' || quote_literal(value_as_sourced) || ', expected a number that is not negative, .. or ~ or an em dash'
+                then
+                    'found ' || quote_literal(value_as_sourced) || ', expected whole persons, in ' || unit
+                    || ', not negative, .. or ~ or an em dash'
         end as value_issue,
         case
             when residence_area_code is null and not is_group
@@ -150,6 +179,14 @@ final as (
                     || ', expected an M49 number of seed area, 900, 2003 or a group'
             when residence_area_code = origin_area_code and residence_area_code <> 'WLD'
                 then 'found location ' || destination_code || ' at both ends, expected none of its own migrants'
+            when is_another_residence
+                then
+                    'found location ' || destination_code || ' named ' || quote_literal(btrim(destination))
+                    || ', expected a name of that area'
+            when is_another_origin
+                then
+                    'found location of origin ' || origin_code || ' named ' || quote_literal(btrim(origin))
+                    || ', expected a name of that area'
         end as area_issue,
         case when year is null then 'found ' || quote_nullable(period) || ', expected a year YYYY, meaning its 1 July' end
             as period_issue,
