@@ -58,7 +58,11 @@ def _make(name: str, kind: Any, outcome: Outcome, offenders: str, dimension: Dim
 def no_issue(what: str, outcome: Outcome, dimension: Dimension = "accuracy") -> Check:
     """Staging has nothing to say against the column `what` of any row (its `<what>_issue` is null)."""
     column = f"{what}_issue"
-    offenders = f"select release_key, snapshot_key, source_row, {column} as detail from {BATCH} where {column} is not null"
+    # in the order of the answer, or nearly: the first few are named
+    offenders = (
+        f"select release_key, snapshot_key, source_row, {column} as detail from {BATCH} where {column} is not null"
+        " order by length(source_row), source_row"
+    )
     return _make(f"every {what} is readable", gxe.ExpectColumnValuesToBeNull, outcome, offenders, dimension, column=column)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from expectations.check import BATCH, Check, Suite, at_least, at_most, no_issue, none_of, unique
 from expectations.suites.bns_region import complete_regions, every_region
 from expectations.suites.continuity import revised, withdrawn
+from expectations.suites.years import ACCEPTED, Years
 
 # Other years at hand have 0 to 6 such pairs of 190, the corrupt year has 64
 SYMMETRIC_PAIRS = 10
 # Where both tables are sound, every net agrees in sign; a region near zero may differ
 OPPOSITE_SIGNS = 2
-ACCEPTED = "('accepted', 'held', 'published', 'superseded')"
 
 
 def _by_region(schema: str) -> Suite:
@@ -28,6 +28,13 @@ def _by_region(schema: str) -> Suite:
             every_region(schema),
             balance_is_the_difference("area_code, period_start_date, period_kind"),
             _arrivals_are_departures(),
+            _months_make_the_year(),
+            *Years(
+                ("area_code", "direction", "period_kind", "extract(month from period_start_date)"),
+                standing=f"{schema}.{view}",
+                # a balance may be nothing, or small in one year
+                only="direction <> 'balance'",
+            ).checks("quarantine", by_row=True),
             withdrawn(key),
             revised(key, 0.10),
         ],
@@ -82,6 +89,24 @@ def _arrivals_are_departures() -> Check:
     )
 
 
+def _months_make_the_year() -> Check:
+    return none_of(
+        "twelve months make the year",
+        "reject",
+        "coherence",
+        f"""
+        select release_key, max(snapshot_key) as snapshot_key, max(source_row) filter (where period_kind = 'year') as source_row,
+            concat(area_code, ' ', year, ' ', direction, ': the months make ', sum(value) filter (where period_kind = 'month'),
+                ', the year is ', sum(value) filter (where period_kind = 'year')) as detail
+        from {BATCH}
+        where area_code is not null and year is not null
+        group by release_key, area_code, year, direction
+        having count(value) filter (where period_kind = 'month') = 12 and count(value) filter (where period_kind = 'year') = 1
+            and sum(value) filter (where period_kind = 'month') <> sum(value) filter (where period_kind = 'year')
+        """,
+    )
+
+
 def _matrix(schema: str) -> Suite:
     """Traps 11 to 15 of the dossier. Any matrix that is symmetric, turned round or at odds with the by-region table is rejected."""
     view, key = "stg_bns__internal_matrix", ("origin_area_code", "destination_area_code", "year")
@@ -98,6 +123,7 @@ def _matrix(schema: str) -> Suite:
             _few_symmetric_pairs(),
             _some_city_gains(schema),
             _agrees_with_the_regions(schema),
+            *Years(("origin_area_code", "destination_area_code"), standing=f"{schema}.{view}").checks("reject"),
             withdrawn(key),
             revised(key, 0.25),
         ],

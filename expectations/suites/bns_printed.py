@@ -5,12 +5,14 @@ from __future__ import annotations
 from expectations.check import BATCH, Check, Suite, at_least, at_most, no_issue, none_of, unique
 from expectations.suites.bns_internal import balance_is_the_difference
 from expectations.suites.continuity import revised, withdrawn
+from expectations.suites.years import Years
 
 FLOW_KEY = ("area_code", "counterpart_area_code", "period_start_date", "direction", "scope", "education_code", "specialty_code")
+SERIES = tuple(column for column in FLOW_KEY if column != "period_start_date")
 BALANCE_KEY = "area_code, counterpart_area_code, period_start_date, scope, education_code, specialty_code"
 
 
-def _flows(*more: Check) -> Suite:
+def _flows(schema: str, *more: Check) -> Suite:
     view = "stg_bns__printed_flow"
     return Suite(
         view,
@@ -29,6 +31,7 @@ def _flows(*more: Check) -> Suite:
             at_most("value", 2_000_000, "all internal and external moves of a year are below 1.1 million"),
             balance_is_the_difference(BALANCE_KEY),
             *more,
+            *Years(SERIES, standing=f"{schema}.{view}", only="direction <> 'balance'").checks("reject"),
             withdrawn(FLOW_KEY),
             revised(FLOW_KEY, 0.10),
         ],
@@ -36,16 +39,16 @@ def _flows(*more: Check) -> Suite:
 
 
 def _by_country(schema: str) -> Suite:
-    return _flows(_members_make_the_group(schema))
+    return _flows(schema, _members_make_the_group(schema))
 
 
 def _by_education(schema: str) -> Suite:
-    return _flows()
+    return _flows(schema)
 
 
 def _by_specialty(schema: str) -> Suite:
     """Identity 9 of the dossier."""
-    return _flows(_groups_make_all_external(), _internal_flows_are_equal())
+    return _flows(schema, _groups_make_all_external(), _internal_flows_are_equal())
 
 
 def _members_make_the_group(schema: str) -> Check:

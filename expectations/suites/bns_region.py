@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from expectations.check import BATCH, Check, Suite, at_least, at_most, no_issue, none_of, unique
 from expectations.suites.continuity import revised, withdrawn
+from expectations.suites.years import Years, not_of_another_dataset
+
+# The balance of one region leaps when it changes its sign; that of most regions does not in one year
+FEWEST_BALANCES = 10
 
 
 def every_region(schema: str) -> Check:
@@ -47,6 +51,7 @@ def _net_migration(schema: str) -> Suite:
             every_region(schema),
             _parts_make_the_whole("urban and rural make the total", "area_code", "locality_code in ('U', 'R')", "locality_code = '_T'"),
             _regions_make_the_republic(),
+            *Years(("area_code", "locality_code", "ethnicity_code", "sex_code")).checks("quarantine", fewest=FEWEST_BALANCES),
             withdrawn(key),
             # a balance near zero changes by any share: only the size of the flow behind it would tell
             revised(key, 1.0),
@@ -84,11 +89,11 @@ def _regions_make_the_republic() -> Check:
             concat(year, ': the republic is ', sum(value) filter (where area_code = 'KAZ'), ', its regions make ',
                 sum(value) filter (where area_code <> 'KAZ')) as detail
         from (
-            select *, bool_or(locality_code = '_T') over (partition by release_key, area_code, year) as has_total from {BATCH}
+            select *, bool_or(locality_code = '_T') over (partition by release_key, area_code, year, sex_code) as has_total from {BATCH}
             where area_code is not null and year is not null
         ) as line
         where {whole}
-        group by release_key, year
+        group by release_key, year, sex_code
         having bool_and(value is not null) and count(*) filter (where area_code = 'KAZ') = 1 and count(*) > 1
             and sum(value) filter (where area_code = 'KAZ') <> sum(value) filter (where area_code <> 'KAZ')
         """,
@@ -107,7 +112,7 @@ def _vital_event(minimum: float) -> list[Check]:
 
 
 def _births(schema: str) -> Suite:
-    return _vital_suite(schema, 0)
+    return _vital_suite(schema, 0, by_row=True)
 
 
 def _natural_increase(schema: str) -> Suite:
@@ -115,11 +120,20 @@ def _natural_increase(schema: str) -> Suite:
     return _vital_suite(schema, -50_000)
 
 
-def _vital_suite(schema: str, minimum: float) -> Suite:
+def _vital_suite(schema: str, minimum: float, by_row: bool = False) -> Suite:
     view, key = "stg_bns__vital_event", ("dataset", "area_code", "year", "sex_code", "locality_code")
+    key_of_series = ("area_code", "sex_code", "locality_code")
     return Suite(
         view,
-        [*_vital_event(minimum), every_region(schema), withdrawn(key), revised(key, 0.10)],
+        [
+            *_vital_event(minimum),
+            every_region(schema),
+            _regions_make_the_republic(),
+            *Years(key_of_series).checks("quarantine", by_row, fewest=1 if by_row else FEWEST_BALANCES),
+            not_of_another_dataset(f"{schema}.{view}", ("area_code", "year", *key_of_series[1:])),
+            withdrawn(key),
+            revised(key, 0.10),
+        ],
     )
 
 

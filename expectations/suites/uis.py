@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from expectations.check import BATCH, Check, Suite, at_most, no_issue, none_of, unique
 from expectations.suites.continuity import revised, withdrawn
+from expectations.suites.years import Years
 
 VIEW = "stg_uis__observation"
+# A few small countries may report tenfold numbers in one year
+FEWEST_UNITS = 5
 KEY = ("cube_code", "area_code", "partner_area_code", "year")
 
 
@@ -25,6 +28,7 @@ def gate1(dataset: str, schema: str) -> Suite:
             unique(KEY),
             at_most("value", 1_500_000, "the largest total on record is 1,038,886 students from China in 2021"),
             *own,
+            *Years(("area_code", "partner_area_code"), stated="is_stated_nil").checks("reject", fewest=FEWEST_UNITS),
             revised(KEY, 0.10),
         ],
     )
