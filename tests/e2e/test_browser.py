@@ -30,8 +30,9 @@ QUIET = (
 )  # fmt: skip
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def browser() -> str:
+    """The program; of the session, so that without it nothing else is made ready first."""
     found = shutil.which("chromium") or shutil.which("google-chrome")
     if not found:
         pytest.skip("NOT TRIED IN A BROWSER: no chromium on PATH (the system package `chromium`)")
