@@ -103,7 +103,7 @@ def _starting() -> Iterator[None]:
 
 def _free_port() -> int:
     """A port that nobody on loopback has at this moment."""
-    return next(port for port in random.sample(PORTS, len(PORTS)) if _can_bind(port))
+    return next(port for port in random.sample(PORTS, len(PORTS)) if _can_bind(port))  # nosec B311 - a port is no secret
 
 
 def _can_bind(port: int) -> bool:

@@ -148,7 +148,10 @@ def test_what_is_not_said_is_asked_for_by_name() -> None:
 
 # what the person got wrong, and what the one line says of it and what to do
 WRONG: dict[str, tuple[dict[str, str], str]] = {
-    "nobody answers": ({"DATABASE_URL": "postgresql://me:geheim@127.0.0.1:1/d"}, "refused .*Start that server, or mend host"),
+    "nobody answers": (
+        {"DATABASE_URL": "postgresql://me:geheim@127.0.0.1:1/d"},
+        "refused .*Start that server, or mend host",
+    ),  # pragma: allowlist secret
     "no URL": ({"DATABASE_URL": "postgresql://me:geheim@127.0.0.1:port/d"}, "DATABASE_URL is not an address of a database: expected"),
     "a password as it is": (
         {"DATABASE_URL": "postgresql://me:a@geheim@127.0.0.1/d"},
