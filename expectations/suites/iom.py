@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from expectations.check import BATCH, Check, Suite, at_most, no_issue, none_of, unique
 
-# Fewer incidents can all count nobody by chance
-FEWEST = 3
 VIEW = "stg_iom__missing_migrants"
 
 
@@ -24,7 +22,6 @@ def _missing_migrants(schema: str) -> Suite:
             at_most("value", 2_000, "the deadliest incident on record counts about a thousand"),
             _same_year(),
             _asked_year(),
-            _no_year_without_dead(),
             _total_is_given(),
             _sexes_within_all(),
             _right_way_round(schema),
@@ -60,20 +57,6 @@ def _asked_year() -> Check:
             concat(count(*) filter (where year::text <> slice), ' of ', count(*), ' incidents are of another year than ', slice,
                 ', such as ', min(year) filter (where year::text <> slice)) as detail
         from {BATCH} where year is not null group by release_key, slice having 2 * count(*) filter (where year::text <> slice) > count(*)
-        """,
-    )
-
-
-def _no_year_without_dead() -> Check:
-    """15 of the 1,684 incidents of 2018 count nobody; a year of them is a year that was not filled in."""
-    return none_of(
-        "no year is all zeros",
-        "reject",
-        "accuracy",
-        f"""
-        select release_key, max(snapshot_key) as snapshot_key, max(source_row) as source_row,
-            concat('all ', count(*), ' incidents of ', slice, ' count 0 dead and missing') as detail
-        from {BATCH} where value is not null group by release_key, slice having count(*) >= {FEWEST} and bool_and(value = 0)
         """,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -85,10 +86,12 @@ def test_what_a_clock_behind_retrieved_is_above_what_was_landed_before(bare: Pro
     _deliver(bare, "2026-02-01", 1000)
     _deliver(bare, "2026-06-01", 2000)
     archive, source = archive_of(bare), load_source("bns")
-    put(bare, "external_arrivals", tree(arrivals() | {2021: 3000}), "2026-05-01")
-    live = [dataclasses.replace(one, capture="live") for one in archive.snapshots("bns", "external_arrivals", "20260501T000000+0000")]
+    body, at = tree(arrivals() | {2021: 3000}), "2026-05-01T00:00:00+00:00"
+    (one,) = archive.snapshots("bns", "external_arrivals", "20260601T000000+0000")
+    sha256 = hashlib.sha256(body).hexdigest()
+    live = dataclasses.replace(one, capture="live", delivery=at, retrieved_at=at, sha256=sha256, size_bytes=len(body))
     with connect(bare, "koshi_loader") as connection:
-        land(connection, Journal(bare.journal), archive, source, "external_arrivals", live)
+        land(connection, Journal(bare.journal), archive, source, "external_arrivals", [archive.write(live, body, 1)])
         connection.execute("update meta.release set state = 'accepted'")
     assert _current(bare) == [("3000",)]
     assert len(_remarks(bare)) == 1
