@@ -6,6 +6,8 @@ import pendulum
 from airflow.sdk import dag, task
 from airflow.sdk.exceptions import AirflowFailException
 
+from reporting.airflow_home import TASKS
+
 
 @task
 def verify() -> None:
@@ -23,6 +25,7 @@ def verify() -> None:
     start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Almaty"),
     catchup=False,
     max_active_runs=1,
+    default_args=TASKS,
     tags=["warehouse"],
     doc_md=__doc__,
 )
