@@ -21,6 +21,7 @@ UNPIN = "`python pipeline.py unpin --person … --reason …`"
 SENTENCES = {
     "published": "readers now see publication {number}",
     "nothing new": "readers go on seeing publication {number}; nothing was rebuilt or republished",
+    "nothing else": "readers go on seeing publication {number}; what came was built, and what is new of it is held",
     "pinned": f"a person points readers at publication {{number}}; nothing was built; {UNPIN} lets runs publish again",
     "refused": "the candidate failed gate 2; readers see what they saw before",
     "empty": "no release has passed gate 1",
@@ -52,7 +53,8 @@ class Outcome:
 def of(log: RunLog, lines: list[Line], states: Mapping[str, str], publication: int | None) -> Outcome:
     """The outcome of a run that came to its end. `states` are those of its tasks, `publication` is the number of what readers see."""
     settled = log.settled.outcome if log.settled else ""
-    told = SENTENCES[settled].format(number=publication) if settled else "nothing was published; readers see what they saw before"
+    word = "nothing else" if settled == "nothing new" and log.settled and log.settled.held else settled
+    told = SENTENCES[word].format(number=publication) if word else "nothing was published; readers see what they saw before"
     if undecided := sum(line.undecided for line in lines):
         told += f"; {counted(undecided, 'release')} {'waits' if undecided == 1 else 'wait'} for a person's decision"
     datasets = [line.name for line in lines if line.word == "failed"]

@@ -35,6 +35,12 @@ def test_the_exit_code_and_the_last_line_agree(settled: SettledAs, code: int, wo
     assert "None" not in ended.last_line
 
 
+def test_a_candidate_that_was_built_and_held_is_no_run_without_work() -> None:
+    ended = outcome.of(RunLog(settled=Settled("nothing new", number=3, held=[5])), [], GOOD, 3)
+    assert "what came was built, and what is new of it is held" in ended.last_line
+    assert "nothing was rebuilt" not in ended.last_line
+
+
 def test_a_publication_with_failed_datasets_is_one_true_sentence() -> None:
     lines = [Line("bns.population", "", "failed", "status 403"), Line("uis.outbound_totals", "", "failed", "404")]
     log = RunLog(settled=Settled("published", number=1), failed={"bns.population": "FetchError: 403"})
