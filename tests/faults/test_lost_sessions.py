@@ -22,11 +22,13 @@ from warehouse.profile import Profile
 
 
 def _kill_one(profile: Profile, named: str = "koshi%") -> None:
-    """Ends one session of ours; the server ends all others and recovers."""
-    with connect(profile, autocommit=True, application_name="a killer") as session:
+    """Ends one session of ours; returns once the server has ended all others, this one among them, to recover."""
+    with pytest.raises(LostError), connect(profile, autocommit=True, application_name="a killer") as session:
         asked = session.execute("select pid from pg_stat_activity where datname = current_database() and application_name like %s", [named])
-        for (pid,) in asked.fetchmany(1):
-            os.kill(int(pid), signal.SIGKILL)
+        ((pid,),) = asked.fetchmany(1)
+        os.kill(int(pid), signal.SIGKILL)
+        while True:
+            session.execute("select pg_sleep(0.01)")
 
 
 @contextmanager
@@ -94,7 +96,7 @@ def test_what_the_server_ended_in_dbt_is_no_releases_fault(bare: Profile, monkey
     killer.start()
     try:
         with pytest.raises(LostError, match="dbt: the server ended a session of"):
-            build._dbt(bare, ["drop_rule"])
+            build._dbt(bare, ["path:seeds"])
     finally:
         done.set()
         killer.join()
