@@ -79,12 +79,13 @@ def _run(profile: Profile, console: Console) -> int:
 
 
 @contextlib.contextmanager
-def _told(console: Console, ended: Callable[[BaseException], None] = lambda error: None) -> Iterator[None]:
-    """What a person can mend is told in one line; anything else shows where it happened. `ended` hears of either.
+def _told(console: Console, ended: Callable[[BaseException], None] | None = None) -> Iterator[None]:
+    """What a person can mend is told in one line, by `ended` where it is given; anything else shows where it happened.
 
     Whom or what a command waits for is told as well.
     """
     steps.listen(lambda what: say(console, what) if what.startswith(("waiting for", "begun anew")) else None)
+    tell = ended or (lambda error: say(console, (str(error), "yellow" if isinstance(error, LockedError) else "red")))
     try:
         yield
         _tell_notes(console)
@@ -92,18 +93,18 @@ def _told(console: Console, ended: Callable[[BaseException], None] = lambda erro
         raise
     except (RuntimeError, ValueError) as error:  # our errors are typed below these, and say what to do
         _tell_notes(console)
-        say(console, (str(error), "yellow" if isinstance(error, LockedError) else "red"))
-        ended(error)
+        tell(error)
         raise typer.Exit(BROKEN) from None
     except OSError as error:
         if error.errno not in OF_THE_MACHINE:
-            ended(error)
+            if ended:
+                ended(error)
             raise
-        say(console, (f"{error.filename or 'a file'}: {error.strerror}. Mend that, or set KOSHI_STATE, then run again", "red"))
-        ended(error)
+        tell(RuntimeError(f"{error.filename or 'a file'}: {error.strerror}. Mend that, or set KOSHI_STATE, then run again"))
         raise typer.Exit(BROKEN) from None
     except BaseException as error:
-        ended(error)
+        if ended:
+            ended(error)
         raise
 
 

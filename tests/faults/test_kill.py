@@ -103,6 +103,8 @@ def _compare(found: State, expected: State) -> None:
         assert found[name] == expected[name], name
 
 
+# one worker, so that the clean run is made once
+@pytest.mark.xdist_group("kills")
 @pytest.mark.slow
 @pytest.mark.parametrize("places", [*([place] for place in ALONE), *HISTORIES], ids=" ".join)
 def test_a_kill_followed_by_a_run_equals_one_clean_run(clean: State, places: list[str], profile: Profile) -> None:
