@@ -54,7 +54,11 @@ def test_the_page_tells_what_was_published_and_what_was_not(settled: Profile) ->
     assert {row["dataset"] for row in found.releases} == set(small.DATASETS)
     assert [(row["dataset"], row["state"]) for row in found.not_published] == [("external_arrivals", "rejected")]
     assert "no value below 0" in found.not_published[0]["reason"]
-    assert "no value below 0" in {row["expectation"] for row in found.failed if row["outcome"] == "reject"}
+    assert {row["expectation"] for row in found.failed if row["outcome"] == "reject"} == {
+        "no value below 0",
+        "every area is readable",
+        "no year differs from the years beside it by a factor of 8",
+    }
     # four years of arrivals and of departures
     assert {"name": "fct_migration_flow", "current": 8, "vintages": 8} in found.facts
 
