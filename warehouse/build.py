@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ PUBLICATION = ["path:dimensions", "path:facts", "path:marts"]
 FETCHED = 1000
 # dbt and the environment that it reads belong to the whole process: threads take turns
 _ONE_DBT = Lock()
+# The project as dbt parsed it, by what it was parsed for: dbt writes into the one that it works with, so each command gets a copy
+_PARSED: dict[tuple[str, ...], bytes] = {}
 
 
 class BuildError(RuntimeError):
@@ -185,7 +188,7 @@ def dbt_environment(profile: Profile) -> Iterator[None]:
 
 def graph(profile: Profile) -> Graph:
     """dbt's graph of the project. Raises `BuildError` if the project does not parse."""
-    manifest = _invoke(profile, ["parse"]).result
+    manifest = _parsed(profile)
     nodes = [
         Node(name, node.original_file_path.split("/")[0], node.schema, node.alias, tuple(getattr(node.depends_on, "nodes", ())))
         for name, node in manifest.nodes.items()
@@ -194,14 +197,22 @@ def graph(profile: Profile) -> Graph:
     return Graph({node.name: node for node in nodes})
 
 
-def _invoke(profile: Profile, arguments: list[str]) -> Any:
+def _parsed(profile: Profile) -> Any:
+    """A copy of dbt's manifest of the project, which is parsed once a process: files of the project do not change under one."""
+    known = (core_schema(), profile.database, str(profile.state))
+    if known not in _PARSED:
+        _PARSED[known] = pickle.dumps(_invoke(profile, ["parse"]).result, protocol=pickle.HIGHEST_PROTOCOL)
+    return pickle.loads(_PARSED[known])  # noqa: S301 - written the line before
+
+
+def _invoke(profile: Profile, arguments: list[str], manifest: Any = None) -> Any:
     from dbt.cli.main import dbtRunner  # 2.6 s: only those who build pay for it
 
     project = str(ROOT / "dbt")
     common = ["--project-dir", project, "--profiles-dir", project, "--vars", json.dumps({"core_schema": core_schema()})]
-    common += ["--quiet", "--no-write-json", "--log-level", "none", "--log-level-file", "info", "--no-use-colors"]
+    common += ["--quiet", "--no-write-json", "--log-level", "none", "--log-level-file", "info", "--no-use-colors", "--cache-selected-only"]
     with _ONE_DBT, dbt_environment(profile):
-        outcome = dbtRunner().invoke([*arguments, *common])
+        outcome = dbtRunner(manifest=manifest).invoke([*arguments, *common])
     if outcome.exception is not None:
         _raise_if_ended(arguments[0], one_line(str(outcome.exception)))
         raise BuildError(f"dbt {' '.join(arguments)}: {outcome.exception}")
@@ -210,7 +221,7 @@ def _invoke(profile: Profile, arguments: list[str]) -> Any:
 
 def _results(profile: Profile, arguments: list[str]) -> list[Any]:
     """What dbt says of each node."""
-    results = list(getattr(_invoke(profile, arguments).result, "results", []))
+    results = list(getattr(_invoke(profile, arguments, _parsed(profile)).result, "results", []))
     for result in results:
         if result.status not in ("pass", "success"):
             _raise_if_ended(result.node.name, _said(result))
