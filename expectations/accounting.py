@@ -12,7 +12,6 @@ from warehouse.build import load
 from warehouse.candidate import Candidate, current_publication
 from warehouse.connection import Connection, connect
 from warehouse.fingerprint import core_schema
-from warehouse.keys import hex_key
 from warehouse.profile import Profile
 from warehouse.reconcile import unreconciled
 from warehouse.steps import step
@@ -52,7 +51,7 @@ def _is_whole(profile: Profile, release_key: int) -> bool:
         current = current_publication(connection)
         if current is None:
             return False
-        seen = _facts(connection, f"pub_{hex_key(current[0])}", "_vintage", release_key)
+        seen = _facts(connection, "bi", "_vintage", release_key)
         return 0 < seen <= _facts(connection, core_schema(), "", release_key)
 
 

@@ -25,7 +25,8 @@ from warehouse.journal import Entry, Journal
 from warehouse.keys import hex_key
 from warehouse.locks import BUILD, JOURNAL, hold, until_commit
 from warehouse.profile import Profile
-from warehouse.publication import point_readers, prune, readers_schema, show
+from warehouse.publication import prune, show, turn_readers
+from warehouse.served import can_show, shown
 from warehouse.steps import step
 
 Kept = dict[tuple[str, str, str], dict[str, Any]]
@@ -76,7 +77,7 @@ def is_behind(profile: Profile, lacks: Callable[[Connection, Journal], object] =
         if lacks(connection, Journal(profile.journal)):
             return True
         current = current_publication(connection)
-        return current is not None and readers_schema(connection) != Candidate(current[0], ()).schema
+        return current is not None and shown(connection) != current[0]
 
 
 def _apply_missing(profile: Profile, progress: Callable[[Entry], None], replayed: Replayed) -> None:
@@ -179,20 +180,23 @@ def rows_from_bytes(
 
 
 def _rebuild(profile: Profile, replayed: Replayed) -> None:
-    """Builds what readers see, and what is kept for a rollback, where its schema does not stand."""
+    """Builds what readers see, and what is kept for a rollback, where it does not stand; then shows it in its order, all at once."""
     with connect(profile) as connection:
         rows = connection.execute(
             "select publication_key, number, code_fingerprint, is_current from meta.publication where is_kept order by number"
         ).fetchall()
-        wanted = [row for row in rows if not is_built(connection, Candidate(row[0], ()).schema)]
+        wanted = [row for row in rows if not can_show(connection, row[0]) and not is_built(connection, Candidate(row[0], ()).schema)]
     for key, number, code, is_current in wanted if replayed.entries else [row for row in wanted if row[3]]:
         if why := _why_not(profile, key, code, is_current=is_current) or _built(profile, key):
             replayed.not_rebuilt.append(f"publication {number}: {why}")
     with connect(profile) as connection:
         until_commit(connection, JOURNAL)
-        current = next((Candidate(row[0], ()).schema for row in rows if row[3]), None)
-        if current and readers_schema(connection) != current and is_built(connection, current):
-            point_readers(connection, current)
+        current = next((row[0] for row in rows if row[3]), None)
+        if current is not None and (can_show(connection, current) or is_built(connection, Candidate(current, ()).schema)):
+            for key, *_ in rows if replayed.entries else []:
+                if not can_show(connection, key):
+                    turn_readers(connection, key)
+            turn_readers(connection, current)
 
 
 def _why_not(profile: Profile, key: int, code: str, *, is_current: bool) -> str:

@@ -11,13 +11,13 @@ from psycopg.rows import dict_row
 
 from extractors.archive import Archive, ArchiveError, archive_of
 from warehouse import ledger, mirror
-from warehouse.candidate import Candidate, current_publication
+from warehouse.candidate import current_publication
 from warehouse.connection import Connection, connect
 from warehouse.journal import HEAD, Entry, Journal, JournalError, faults_of_head
 from warehouse.keys import hex_key
 from warehouse.locks import BUILD, JOURNAL, hold
 from warehouse.profile import Profile
-from warehouse.publication import readers_schema
+from warehouse.served import shown
 
 SHOWN = 20  # lines on one table; a ledger that is another one altogether has thousands
 # what entries write, in an order in which it can be taken out
@@ -75,11 +75,11 @@ def of_mirror(connection: Connection, journal: Journal, entries: Sequence[Entry]
 
 
 def of_readers(connection: Connection) -> Iterator[str]:
-    """Views of readers that show another publication than the ledger says."""
-    current, shown = current_publication(connection), readers_schema(connection)
-    wanted = Candidate(current[0], ()).schema if current else None
-    if shown != wanted:
-        yield f"schema bi shows {shown or 'nothing'}, expected {wanted or 'nothing'}, which the ledger calls current: {CATCH_UP}"
+    """Readers who are shown another publication than the ledger says."""
+    current, seen = current_publication(connection), shown(connection)
+    if seen != (current[0] if current else None):
+        names = [f"publication {hex_key(key)}" if key is not None else "nothing" for key in (seen, current[0] if current else None)]
+        yield f"schema bi shows {names[0]}, expected {names[1]}, which the ledger calls current: {CATCH_UP}"
 
 
 def of_ledger(connection: Connection, entries: Sequence[Entry]) -> Iterator[str]:

@@ -11,8 +11,8 @@ from warehouse.build import dbt_environment as dbt_environment
 from warehouse.fingerprint import core_schema
 from warehouse.profile import ROOT, Profile
 
-# the schema that dbt builds a publication in, before it takes the publication's name (warehouse/build.py)
-CANDIDATE = "candidate"
+# the schema that dbt builds a publication in, and the one that readers see it in (warehouse/served.py)
+CANDIDATE, READERS = "candidate", "bi"
 # between these stands dbt's program, with the models as its data; what is left is a list of icons and an empty place
 SCRIPT = '<script defer="defer">', "</script>"
 DRAWING = {"d", "fill", "height", "points", "transform", "viewBox", "width", "x", "y"}
@@ -28,8 +28,8 @@ class DocsError(RuntimeError):
     """dbt did not write its documentation; the message is dbt's own."""
 
 
-def build(profile: Profile, publication: str, target: Path) -> None:
-    """Writes `index.html` into `target`: models, columns, types and lineage of the publication with that key (16 hexadecimal digits).
+def build(profile: Profile, target: Path) -> None:
+    """Writes `index.html` into `target`: models, columns, types and lineage of the publication that readers see.
 
     Raises `DocsError` with dbt's message.
     """
@@ -39,7 +39,7 @@ def build(profile: Profile, publication: str, target: Path) -> None:
     common += ["--quiet", "--log-level", "none", "--no-use-colors", "--vars", json.dumps({"core_schema": core_schema()})]
     with dbt_environment(profile):
         manifest = _invoke(None, ["parse", *common])
-        _name_publication(manifest, f"pub_{publication}")
+        _name_publication(manifest)
         manifest.write(str(work / "manifest.json"))  # the page shows this file
         _invoke(manifest, ["docs", "generate", "--static", "--no-compile", *common])
     program, body = _parted((work / "static_index.html").read_text(encoding="utf-8"))
@@ -66,10 +66,10 @@ def _invoke(manifest: Any, arguments: list[str]) -> Any:
     return outcome.result
 
 
-def _name_publication(manifest: Any, schema: str) -> None:
-    """The models as they stand now: built as candidates, renamed since."""
+def _name_publication(manifest: Any) -> None:
+    """The models as readers see them: built as candidates, in `bi` since."""
     for node in manifest.nodes.values():
         if node.schema == CANDIDATE:
-            node.schema = schema
+            node.schema = READERS
             if getattr(node, "relation_name", None):
-                node.relation_name = node.relation_name.replace(f'"{CANDIDATE}"', f'"{schema}"')
+                node.relation_name = node.relation_name.replace(f'"{CANDIDATE}"', f'"{READERS}"')

@@ -57,11 +57,16 @@ from said group by 1, 2 order by 1, 2
 """
 )
 FAILED = CHECKS + "select * from said where not success order by gate, severity, subject, expectation"
-# what has `row_kind` is a mart (warehouse/publication.py)
+# what has `row_kind` is a mart (warehouse/served.py)
 MARTS = """
 select c.relname as name, obj_description(c.oid, 'pg_class') as remark
 from pg_class as c inner join pg_attribute as a on a.attrelid = c.oid and a.attname = 'row_kind' and not a.attisdropped
-where c.relnamespace = to_regnamespace(%s) order by 1
+where c.relnamespace = to_regnamespace('bi') and c.relkind = 'r' order by 1
+"""
+# of each fact, with and without its vintages
+FACTS = r"""
+select relname from pg_class
+where relnamespace = to_regnamespace('bi') and relkind in ('r', 'v') and relname ~ '^fct_' and relname !~ '_all$' order by 1
 """
 
 
@@ -124,8 +129,8 @@ def published(profile: Profile) -> Published:
         found.number, found.key, found.code = current["number"], hex_key(key), current["code_fingerprint"]
         found.published_at, found.pinned = current["published_at"], ledger.pinned(connection)
         found.releases = [_titled(row) for row in rows.execute(RELEASES, [key]).fetchall()]
-        found.facts = _facts(connection)
-        found.marts = [row | {"rows": _count(connection, row["name"])} for row in rows.execute(MARTS, [f"pub_{found.key}"]).fetchall()]
+        found.facts = facts(connection)
+        found.marts = [row | {"rows": _count(connection, row["name"])} for row in rows.execute(MARTS).fetchall()]
     found.answers = [answer(profile, file.read_text(encoding="utf-8")) for file in sorted(QUESTIONS.glob("*.sql"))]
     return found
 
@@ -143,9 +148,9 @@ def answer(profile: Profile, text: str) -> Answer:
         return Answer(question, query, [column.name for column in cursor.description or ()], cursor.fetchmany(SHOWN_ROWS))
 
 
-def _facts(connection: Connection) -> list[Row]:
+def facts(connection: Connection) -> list[Row]:
     """Rows by fact as readers see them: of the current releases, and of all of the publication."""
-    names = connection.execute(r"select viewname from pg_views where schemaname = 'bi' and viewname like 'fct\_%' order by 1").fetchall()
+    names = connection.execute(FACTS).fetchall()
     found = {name: _count(connection, name) for (name,) in names}
     return [
         {"name": name, "current": rows, "vintages": found.get(f"{name}_vintage", rows)}

@@ -36,7 +36,7 @@ def _build(profile: Profile, airflow_url: str | None) -> Path:
     scratch.mkdir(parents=True)
     data_docs.build(profile, scratch / "data_docs")
     if found.number is not None:
-        dbt_docs.build(profile, found.key, scratch / MODELS)
+        dbt_docs.build(profile, scratch / MODELS)
     shutil.copy(pages.TEMPLATES / "koshi.css", scratch / "koshi.css")
     page = render(found, profile, airflow_url or os.environ.get("KOSHI_AIRFLOW_URL"))
     (scratch / "index.html").write_text(page, encoding="utf-8")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from psycopg import sql
 from rich.console import Console
 
 from expectations.intake import Intake
 from extractors.delivery import unasked_files
 from extractors.source import load_source, source_codes
-from reporting import datasets
+from reporting import datasets, published
 from reporting.datasets import Line
 from reporting.run_log import RunLog
 from warehouse import steps
@@ -58,21 +57,9 @@ def publication(profile: Profile) -> int | None:
 
 
 def _facts(profile: Profile) -> dict[str, dict[str, int]]:
-    """Rows by fact in the current publication: of the current releases, and of all."""
+    """Rows by fact as readers see them: of the current releases, and of all."""
     with connect(profile) as connection:
-        current = current_publication(connection)
-        if not current:
-            return {}
-        schema = f"pub_{hex_key(current[0])}"
-        names = connection.execute(
-            r"select viewname from pg_views where schemaname = %s and viewname like 'fct\_%%' order by 1", [schema]
-        ).fetchall()
-        counts: dict[str, dict[str, int]] = {}
-        for (name,) in names:
-            row = connection.execute(sql.SQL("select count(*) from {}").format(sql.Identifier(schema, name))).fetchone()
-            fact = name.removesuffix("_vintage")
-            counts.setdefault(fact, {})["all vintages" if name.endswith("_vintage") else "current"] = int(row[0]) if row else 0
-        return counts
+        return {fact["name"]: {"current": fact["current"], "all vintages": fact["vintages"]} for fact in published.facts(connection)}
 
 
 def show(console: Console, log: RunLog, data: dict[str, Any], lines: list[Line]) -> None:

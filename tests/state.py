@@ -9,16 +9,16 @@ from warehouse.profile import Profile
 
 # load times, and the tables that are a log of operation, or of what was looked at
 TIMES = {"recorded_at", "first_seen", "resolved_at", "published_at"}
-NOT_COMPARED = {("meta", name) for name in ("run", "attempt", "schema_version", "journal_entry", "reconciliation")}
+NOT_COMPARED = {("meta", name) for name in ("run", "attempt", "schema_version", "journal_entry", "reconciliation", "shown", "shown_row")}
 
 
 def state(profile: Profile) -> dict[str, list[tuple[object, ...]]]:
-    """Every table and view of raw, meta, quality, core_*, pub_* and bi: its rows as text, sorted, load times left out."""
+    """Every table and view of raw, meta, quality, core_* and bi: its rows as text, sorted, load times left out."""
     found: dict[str, list[tuple[object, ...]]] = {}
     with connect(profile) as connection:
         relations = connection.execute(
             r"select nspname, relname from pg_class join pg_namespace as n on n.oid = relnamespace where relkind in ('r', 'v')"
-            r" and (nspname in ('raw', 'meta', 'quality', 'bi') or nspname ~ '^(core|pub)_') order by 1, 2"
+            r" and (nspname in ('raw', 'meta', 'quality', 'bi') or nspname ~ '^core_') order by 1, 2"
         ).fetchall()
         for schema, name in relations:
             if (schema, name) in NOT_COMPARED:

@@ -26,6 +26,7 @@ class World:
 
     def __init__(self, profile: Profile) -> None:
         self.profile, self.values, self.rules, self.builds = profile, dict[int, int](), dict[str, tuple[str, Rule]](), 0
+        self.columns = "dataset, slice, release_key"  # what the code of the moment makes of a release
 
     def deliver(self, dataset: str, rank: str, value: int, slice_name: str = "all", edition: str = "") -> int:
         """An accepted release, as landing and gate 1 record it; returns its key."""
@@ -63,10 +64,11 @@ class World:
             connection.execute(sql.SQL("create schema {}").format(schema))
             keys = [key for key, is_current in candidate.releases if is_current]
             connection.execute(
-                sql.SQL(
-                    "create table {}.figures as select dataset, slice, release_key from meta.release where release_key = any({})"
-                ).format(schema, sql.Literal(keys))
+                sql.SQL("create table {}.figures as select {} from meta.release where release_key = any({})").format(
+                    schema, sql.SQL(self.columns), sql.Literal(keys)
+                )
             )
+            connection.execute(sql.SQL("alter table {}.figures add primary key (dataset, slice)").format(schema))
             connection.execute(sql.SQL("comment on schema {} is {}").format(schema, sql.Literal(BUILT)))
             rows = connection.execute(sql.SQL("select dataset || '/' || slice, release_key from {}.figures").format(schema)).fetchall()
         current = {str(name): int(key) for name, key in rows}

@@ -1,9 +1,8 @@
-"""Publishing and rolling back: one transaction in which the views of `bi` turn from one publication to another."""
+"""Publishing and rolling back: one transaction in which `bi` turns from one publication to another."""
 
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,23 +12,16 @@ from psycopg import sql
 from warehouse import ledger
 from warehouse.build import is_built
 from warehouse.candidate import Candidate, current_publication
-from warehouse.connection import READER, Connection, connect
+from warehouse.connection import Connection, connect
 from warehouse.fingerprint import code_fingerprint, core_fingerprint, core_schema
 from warehouse.journal import Entry, Journal, OvertakenError
 from warehouse.keys import hex_key
 from warehouse.locks import JOURNAL, hold, until_commit
 from warehouse.profile import Profile
-from warehouse.readers import BOUNDS, end_readers_beyond, who_holds
-from warehouse.steps import reached, step, tell
+from warehouse.served import PublicationError, can_show, forget_before, leave_views, serve, show_again, shown
+from warehouse.steps import reached, step
 
 KEEP = 3
-
-# Seconds that a change of what readers see waits for them: no transaction of theirs outlives the bound, and a look takes its time
-PATIENCE = BOUNDS.transaction_timeout + 60
-
-
-class PublicationError(RuntimeError):
-    """Readers cannot be pointed at what was asked for; they still see what they saw."""
 
 
 def publish(profile: Profile, candidate: Candidate, results: list[dict[str, Any]], set_aside: Sequence[dict[str, Any]] = ()) -> int:
@@ -49,10 +41,12 @@ def _publish(
     profile: Profile, journal: Journal, candidate: Candidate, results: list[dict[str, Any]], set_aside: list[dict[str, Any]]
 ) -> int:
     with connect(profile) as connection:
-        # before the views: whoever changes what readers see takes the two in this order
+        # before the tables of readers: whoever changes what readers see takes the two in this order
         until_commit(connection, JOURNAL)
         _refuse_what_was_decided(connection, candidate)
-        point_readers(connection, candidate.schema)
+        if not is_built(connection, candidate.schema):
+            raise PublicationError(f"schema {candidate.schema} does not stand as a whole: build it first")
+        _serve(connection, candidate.key)
         row = connection.execute("select coalesce(max(number), 0) + 1 from meta.publication").fetchone()
         number = int(row[0]) if row else 1
         body = {
@@ -85,45 +79,37 @@ def _refuse_what_was_decided(connection: Connection, candidate: Candidate) -> No
 
 
 def show(connection: Connection, entry: Entry) -> None:
-    """Applies a `published` or a pinning entry of the journal, views included where its schema stands. The caller commits."""
-    schema = f"pub_{hex_key(entry.body['publication_key'])}"
-    if is_built(connection, schema):
-        point_readers(connection, schema)
+    """Applies a `published` or a pinning entry of the journal, and shows its publication where it stands here. The caller commits."""
+    turn_readers(connection, entry.body["publication_key"])
     ledger.apply(connection, entry)
 
 
-def point_readers(connection: Connection, schema: str) -> None:
-    """Points the views of `bi` at a publication schema, once the readers who look at them have let go. The caller commits.
-
-    Readers hold their locks only while they query or are in a transaction; sessions that are beyond their bounds are ended.
-    Raises `PublicationError` with who holds the views after `PATIENCE` seconds.
-    """
-    deadline, said = time.monotonic() + PATIENCE, ""
-    while True:
-        try:
-            with connection.transaction():
-                _point_views(connection, schema)
-                return
-        except psycopg.errors.LockNotAvailable:
-            holders = who_holds(connection, "bi")
-        for ended in end_readers_beyond(connection):
-            tell(ended)
-        if time.monotonic() > deadline:
-            raise PublicationError(f"the views of bi have been held for {PATIENCE:.0f} s by {holders}: end these sessions, then run again")
-        if holders != said:
-            tell(f"waiting for who reads: {holders}")
-            said = holders
-        time.sleep(0.5)  # let them finish
+def turn_readers(connection: Connection, publication_key: int) -> bool:
+    """Shows a publication that stands here: by taking changes back, or from its built schema. False where it does not stand."""
+    if shown(connection) == publication_key:
+        return True
+    if can_show(connection, publication_key):
+        show_again(connection, publication_key)
+    elif is_built(connection, _schema(publication_key)):
+        _serve(connection, publication_key)
+    else:
+        return False
+    return True
 
 
-def readers_schema(connection: Connection) -> str | None:
-    """The publication schema that the views of `bi` read; None if there are none."""
-    row = connection.execute(
-        r"select n.nspname from pg_depend as d join pg_rewrite as r on r.oid = d.objid join pg_class as v on v.oid = r.ev_class"
-        r" join pg_class as t on t.oid = d.refobjid join pg_namespace as n on n.oid = t.relnamespace"
-        r" where d.classid = 'pg_rewrite'::regclass and v.relnamespace = 'bi'::regnamespace and n.nspname ~ '^pub_' limit 1"
-    ).fetchone()
-    return row[0] if row else None
+def _serve(connection: Connection, publication_key: int) -> None:
+    """Serves a publication from its built schema, the first time those before it that an earlier version kept as schemas of their own."""
+    if shown(connection) is None:
+        leave_views(connection)
+        kept = connection.execute("select publication_key from meta.publication where is_kept order by is_current, number").fetchall()
+        for (key,) in kept:
+            if key != publication_key and is_built(connection, _schema(key)):
+                serve(connection, _schema(key), key)
+    serve(connection, _schema(publication_key), publication_key)
+
+
+def _schema(publication_key: int) -> str:
+    return f"pub_{hex_key(publication_key)}"
 
 
 def roll_back(profile: Profile, publication_key: int, person: str, reason: str) -> None:
@@ -140,7 +126,7 @@ def roll_back(profile: Profile, publication_key: int, person: str, reason: str) 
             raise PublicationError(f"publication {hex_key(publication_key)} is not kept; kept are: {names}")
         if missing := _missing(connection, publication_key):
             raise PublicationError(missing)
-        point_readers(connection, f"pub_{hex_key(publication_key)}")
+        turn_readers(connection, publication_key)
         body = {"kind": "pin", "publication_key": publication_key, "person": person, "reason": reason}
         ledger.record(connection, Journal(profile.journal), "decided", body)
 
@@ -164,35 +150,24 @@ def decide(profile: Profile, kind: str, person: str, reason: str, release_key: i
 
 
 def prune(profile: Profile) -> list[str]:
-    """Drops the schemas that no kept publication uses and returns their names; one that a reader still looks at goes the next time.
+    """Drops the schemas that were built and are served, or that nobody uses, and returns their names; forgets what no rollback needs.
 
-    Which core a publication uses is asked of its views, not of the fingerprint that the ledger remembers. Nobody can point readers at a
-    schema while it is dropped. The caller holds `BUILD`: a schema that is being built is not kept either.
+    What a session still looks at goes the next time. Nobody can show a publication while its schema is dropped. The caller holds
+    `BUILD`: a schema that is being built stays.
     """
     with hold(profile, JOURNAL, wait=True), connect(profile) as connection:
         connection.execute("set local lock_timeout = '500ms'")
-        kept = [f"pub_{hex_key(key)}" for (key,) in connection.execute("select publication_key from meta.publication where is_kept")]
+        kept = [key for (key,) in connection.execute("select publication_key from meta.publication where is_kept").fetchall()]
+        forget_before(connection, kept)
+        waiting = {_schema(key) for key in kept if not can_show(connection, key)}
         found = connection.execute(r"select nspname from pg_namespace where nspname ~ '^(pub|core)_[0-9a-f]+$' order by 1 desc").fetchall()
-        used = {*kept, *_read_by(connection, kept), core_schema()}
+        used = {*waiting, core_schema()}
         dropped = []
         for name in [name for (name,) in found if name not in used]:  # publications before the cores that they read
             with contextlib.suppress(psycopg.errors.LockNotAvailable), connection.transaction():
                 connection.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(name)))
                 dropped.append(name)
         return sorted(dropped)
-
-
-def _read_by(connection: Connection, schemas: list[str]) -> set[str]:
-    """The other schemas that the views of these schemas read."""
-    rows = connection.execute(
-        "select distinct read.relnamespace::regnamespace::text from pg_class as v"
-        " join pg_rewrite as rule on rule.ev_class = v.oid"
-        " join pg_depend as d on d.classid = 'pg_rewrite'::regclass and d.objid = rule.oid and d.refclassid = 'pg_class'::regclass"
-        " join pg_class as read on read.oid = d.refobjid"
-        " where v.relnamespace::regnamespace::text = any(%s)",
-        [schemas],
-    ).fetchall()
-    return {str(name) for (name,) in rows}
 
 
 def sweep(profile: Profile) -> None:
@@ -222,8 +197,8 @@ def _forget_unshown(connection: Connection) -> None:
 
 
 def _missing(connection: Connection, publication_key: int) -> str | None:
-    """Why a publication cannot be shown here, or None if its schema stands."""
-    if is_built(connection, f"pub_{hex_key(publication_key)}"):
+    """Why a publication cannot be shown here, or None if it stands."""
+    if can_show(connection, publication_key) or is_built(connection, _schema(publication_key)):
         return None
     row = connection.execute(
         "select p.number, p.code_fingerprint, count(*) filter (where not r.rows_at_hand) from meta.publication as p"
@@ -237,54 +212,6 @@ def _missing(connection: Connection, publication_key: int) -> str | None:
         f"publication {number} cannot be rebuilt here: it was made by the code {code}, and this is {code_fingerprint()}{parse}."
         " Check out that code and replay the journal into an empty database to see it"
     )
-
-
-def _point_views(connection: Connection, schema: str) -> None:
-    """Makes `bi` anew over a publication schema: views, comments and grants, inside the caller's transaction.
-
-    A relation with `row_kind` is a mart: its default view holds leaves only, `<mart>_all` everything.
-    """
-    if not is_built(connection, schema):
-        raise PublicationError(f"schema {schema} does not stand as a whole: build it first")
-    # shorter than deadlock_timeout (1 s): it is always we who give way, never a reader who is cut off
-    connection.execute("set local lock_timeout = '500ms'")
-    connection.execute("set local role koshi_transformer")
-    old = connection.execute("select table_name from information_schema.views where table_schema = 'bi' order by 1").fetchall()
-    if old:
-        # all at once: dropped one by one, a reader of two views would hold one and wait for the other, and we for him
-        every = sql.SQL(", ").join(sql.Identifier("bi", name) for (name,) in old)
-        connection.execute(sql.SQL("lock table {} in access exclusive mode").format(every))
-    for (name,) in old:
-        connection.execute(sql.SQL("drop view bi.{}").format(sql.Identifier(name)))
-    relations = connection.execute(
-        "select c.relname, obj_description(c.oid, 'pg_class'),"
-        " exists (select 1 from pg_attribute as a where a.attrelid = c.oid and a.attname = 'row_kind' and not a.attisdropped)"
-        " from pg_class as c where c.relnamespace = to_regnamespace(%s) and c.relkind in ('r', 'v') order by 1",
-        [schema],
-    ).fetchall()
-    for name, remark, is_mart in relations:
-        target = sql.Identifier(schema, name)
-        if is_mart:
-            _view(connection, name, target, f"{remark or ''} Leaves only: sums do not count twice; {name}_all holds all rows.", leaves=True)
-            _view(connection, f"{name}_all", target, f"{remark or ''} All rows: leaves, subtotals and totals (row_kind).")
-        else:
-            _view(connection, name, target, remark)
-    connection.execute("reset role")
-
-
-def _view(connection: Connection, name: str, target: sql.Identifier, remark: str | None, *, leaves: bool = False) -> None:
-    view = sql.Identifier("bi", name)
-    condition = sql.SQL(" where row_kind = 'leaf'") if leaves else sql.SQL("")
-    connection.execute(sql.SQL("create view {} as select * from {}").format(view, target) + condition)
-    connection.execute(sql.SQL("comment on view {} is {}").format(view, sql.Literal(remark)))
-    connection.execute(sql.SQL("grant select, references on {} to {}").format(view, sql.Identifier(READER)))
-    comments = connection.execute(
-        "select attname, col_description(attrelid, attnum) from pg_attribute"
-        " where attrelid = %s::regclass and attnum > 0 and not attisdropped and col_description(attrelid, attnum) is not null",
-        [target.as_string()],
-    ).fetchall()
-    for column, comment in comments:
-        connection.execute(sql.SQL("comment on column {}.{} is {}").format(view, sql.Identifier(column), sql.Literal(comment)))
 
 
 def status(profile: Profile) -> dict[str, Any]:

@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 with areas as (
     select
         area_key,

@@ -27,6 +27,7 @@ from warehouse import publication, runs
 from warehouse.connection import connect
 from warehouse.keys import hex_key
 from warehouse.profile import ROOT, Profile
+from warehouse.served import PublicationError
 
 PAGE = b"<!DOCTYPE html><title>Just a moment</title>"
 DECLARED = [f"{code}.{name}" for code in source_codes() for name in load_source(code).datasets]
@@ -215,7 +216,7 @@ def test_no_release_is_named_by_a_signed_number(profile: Profile, live: Profile,
     take_in(live, "bns", "external_arrivals")
     [(subject, key)] = read(live, "select subject, release_key from quality.validation_result where gate = 'gate 1'")
     assert subject == f"release {hex_key(int(str(key)))}"
-    with pytest.raises(publication.PublicationError, match="no release 00000000000000ff in meta"):
+    with pytest.raises(PublicationError, match="no release 00000000000000ff in meta"):
         publication.decide(live, "withdraw", "a person", "a reason", 255)
 
 

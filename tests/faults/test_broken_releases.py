@@ -83,7 +83,7 @@ def test_beside_a_broken_delivery_the_other_datasets_go_on(settled: Profile, kin
 
 def _readable(profile: Profile) -> dict[str, list[tuple[object, ...]]]:
     """All that readers see."""
-    return {name: rows for name, rows in state(profile).items() if name.startswith(("bi.", "pub_"))}
+    return {name: rows for name, rows in state(profile).items() if name.startswith("bi.")}
 
 
 def test_above_the_cap_a_letter_in_one_region_rejects_its_date_and_no_other(settled: Profile) -> None:

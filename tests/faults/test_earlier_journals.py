@@ -178,7 +178,7 @@ def _addressed_as_then(profile: Profile, columns: list[str], rows: Rows) -> Rows
 
 def _readers(profile: Profile, expected: dict[str, Any]) -> dict[str, Any]:
     """The balance of migration row by row, and the number of rows of each fact; nothing where readers have no views."""
-    views = {name for (name,) in read(profile, "select table_name from information_schema.views where table_schema = 'bi'")}
+    views = {name for (name,) in read(profile, "select table_name from information_schema.tables where table_schema = 'bi'")}
     known = expected["readers"]
     columns = known["migration_balance"]["columns"]
     rows = _texts(profile, "bi", "migration_balance", columns) if "migration_balance" in views else []

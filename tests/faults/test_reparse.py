@@ -22,6 +22,7 @@ from tests.state import read, state
 from warehouse import publication
 from warehouse.journal import Journal
 from warehouse.profile import Profile
+from warehouse.served import PublicationError
 
 LATER = "2026-03-01"
 
@@ -81,7 +82,7 @@ def test_new_parsing_code_reaches_old_bytes_and_says_that_the_change_is_ours(
     assert len(replayed.not_at_hand) == 1
     assert len(replayed.not_rebuilt) == 1
     assert replayed.not_rebuilt[0].startswith("publication 1: this code reads bns.external_arrivals, slice whole")
-    with pytest.raises(publication.PublicationError, match="publication"):
+    with pytest.raises(PublicationError, match="publication"):
         kept = publication.status(dataclasses.replace(settled, database=fresh.database))["kept"]
         publication.roll_back(dataclasses.replace(settled, database=fresh.database), kept[0][1], "a test", "back to the old reading")
 

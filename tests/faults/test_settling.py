@@ -8,10 +8,12 @@ from expectations.judgement import Row
 from expectations.settle import settle
 from tests.state import read
 from tests.worlds import World, below, equal
+from warehouse.candidate import Candidate
 from warehouse.connection import connect
 from warehouse.keys import hex_key
 from warehouse.profile import Profile
-from warehouse.publication import PublicationError, decide, prune, roll_back, status
+from warehouse.publication import decide, roll_back, status
+from warehouse.served import PublicationError
 
 
 @pytest.fixture
@@ -206,18 +208,27 @@ def test_a_publication_that_does_not_stand_says_what_it_needs_and_is_listed(worl
     settle(world.profile, world)
     first = status(world.profile)["kept"][0][1]
     with connect(world.profile) as connection:
-        connection.execute(f"drop schema pub_{hex_key(first)} cascade")
+        connection.execute("delete from meta.shown where publication_key = %s", [first])
     with pytest.raises(PublicationError, match="publication 1 cannot be rebuilt here: it was made by the code"):
         roll_back(world.profile, first, "a test", "to look again")
     assert "publication 1 cannot be rebuilt here" in status(world.profile)["not_rebuildable"][0]
 
 
-def test_a_core_that_a_kept_publication_reads_is_not_dropped_whatever_the_ledger_remembers(world: World) -> None:
-    schema = f"pub_{hex_key(status(world.profile)['current'][0])}"
+def test_publications_that_an_earlier_layout_kept_as_schemas_are_taken_over(world: World) -> None:
+    world.deliver("a", "2", 2)
+    settle(world.profile, world)
+    kept = [key for _, key, *_ in status(world.profile)["kept"]]
+    with connect(world.profile) as connection:
+        rows = connection.execute("select publication_key, release_key, is_current from meta.publication_release order by 1, 2").fetchall()
+        connection.execute("drop table bi.figures")
+        connection.execute("delete from meta.shown")
+    for number in kept:
+        world(world.profile, Candidate(number, tuple((release, current) for key, release, current in rows if key == number)))
     with connect(world.profile, "koshi_transformer") as connection:
-        connection.execute("create schema core_aaaaaaaaaaaa")
-        connection.execute("create table core_aaaaaaaaaaaa.fct_x (release_key bigint)")
-        connection.execute(f"create view {schema}.fct_x as select * from core_aaaaaaaaaaaa.fct_x")
-        connection.execute("create schema core_bbbbbbbbbbbb")
-    assert prune(world.profile) == ["core_bbbbbbbbbbbb"]
-    assert read(world.profile, f"select count(*) from {schema}.fct_x") == [(0,)]
+        connection.execute(f"create view bi.figures as select * from pub_{hex_key(kept[1])}.figures")
+    world.deliver("a", "3", 3)
+    assert settle(world.profile, world).number == 3
+    for place, value in ((0, 1), (1, 2)):
+        roll_back(world.profile, kept[place], "a test", "to look at it")
+        assert _seen(world)["a"] == value
+    assert read(world.profile, "select nspname from pg_namespace where nspname like 'pub\\_%'") == []

@@ -11,22 +11,22 @@ from psycopg import sql
 from warehouse.build import dbt_environment
 from warehouse.connection import connect
 from warehouse.fingerprint import core_schema
-from warehouse.keys import hex_key
 from warehouse.profile import ROOT, Profile
-from warehouse.publication import status
 
 
 @pytest.mark.slow
 def test_the_unit_tests_of_dbt(settled: Profile) -> None:
-    """dbt asks the database for the types of a model's columns, so it gets a publication under the name that it builds into."""
+    """dbt asks the database for the types of a model's columns, so it gets the relations of readers under the name that it builds into."""
     from dbt.cli.main import dbtRunner
 
     declared = [
         test["name"] for file in (ROOT / "dbt").rglob("_unit_tests*.yml") for test in yaml.safe_load(file.read_text())["unit_tests"]
     ]
     with connect(settled) as connection:
-        published = sql.Identifier(f"pub_{hex_key(status(settled)['current'][0])}")
-        connection.execute(sql.SQL("alter schema {} rename to candidate").format(published))
+        connection.execute("create schema candidate")
+        tables = connection.execute("select tablename from pg_tables where schemaname = 'bi'").fetchall()
+        for (name,) in tables:
+            connection.execute(sql.SQL("create table candidate.{0} (like bi.{0})").format(sql.Identifier(name)))
     with dbt_environment(settled):
         project = str(ROOT / "dbt")
         variables = json.dumps({"core_schema": core_schema()})

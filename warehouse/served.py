@@ -1,0 +1,450 @@
+"""How readers are served: `bi` holds tables that stay, and a publication changes their rows in one transaction (decision 18).
+
+A snapshot that was taken before a change sees the rows of before, whole, for PostgreSQL keeps them until it is gone. No reader waits
+and nobody waits for a reader, unless a relation changes its columns. Each change keeps what it took away, so that it can be taken back.
+
+Of a built relation `x` the table `bi.x` has what a plain query should add up: current rows (`is_current`), and of these the leaves
+(`row_kind`). What that leaves out lies in `bi_rest.x`; the views `bi.x_all` (current rows of all kinds) and `bi.x_vintage` (everything)
+put the two together.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from warehouse.connection import READER, Connection
+from warehouse.readers import BOUNDS, end_readers_beyond, who_holds
+from warehouse.steps import tell
+
+# Seconds that a change of columns waits for readers: no transaction of theirs outlives the bound, and a look takes its time
+PATIENCE = BOUNDS.transaction_timeout + 60
+# A fact is a view on core, whose grain its views cannot declare
+FACT_KEY = ("series_key", "period_key")
+
+
+class PublicationError(RuntimeError):
+    """Readers cannot be shown what was asked for; they still see what they saw."""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A relation that readers see, without its suffix. `columns` are (name, type), `key` the columns of the primary key in `bi`."""
+
+    name: str
+    columns: tuple[tuple[str, str], ...]
+    key: tuple[str, ...]
+    remark: str
+    remarks: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its columns."""
+        return tuple(name for name, _ in self.columns)
+
+    @property
+    def has_kinds(self) -> bool:
+        """Whether rows are leaves, subtotals or totals."""
+        return "row_kind" in self.names
+
+    @property
+    def has_vintages(self) -> bool:
+        """Whether rows of earlier vintages are among them. Dimensions are whole: what joins them may be of any vintage."""
+        return "is_current" in self.names and not self.name.startswith(("dim_", "bridge_"))
+
+    @property
+    def is_split(self) -> bool:
+        """Whether `bi` leaves rows out."""
+        return self.has_kinds or self.has_vintages
+
+    def stands_like(self, other: Relation | None) -> bool:
+        """Whether the two differ in remarks alone."""
+        return other is not None and (self.columns, self.key) == (other.columns, other.key)
+
+
+Shape = dict[str, Relation]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the two tables of a relation: what `bi` has, or what it leaves out."""
+
+    relation: Relation
+    is_default: bool
+
+    @property
+    def table(self) -> sql.Identifier:
+        return sql.Identifier("bi" if self.is_default else "bi_rest", self.relation.name)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that tell its rows apart; earlier vintages of one figure differ by their release."""
+        more = ("release_key",) if not self.is_default and self.relation.key == FACT_KEY else ()
+        return (*self.relation.key, *more)
+
+    def of(self, source: sql.Composable) -> sql.Composed:
+        """The rows of the source that belong here."""
+        conditions = ["is_current"] if self.relation.has_vintages else []
+        conditions += ["row_kind = 'leaf'"] if self.relation.has_kinds else []
+        here = sql.SQL("({})").format(sql.SQL(" and ").join(map(sql.SQL, conditions or ["true"])))
+        return sql.SQL("select {} from {} where {}").format(
+            _listed(self.relation.names), source, here if self.is_default else sql.SQL("not ") + here
+        )
+
+
+def shown(connection: Connection) -> int | None:
+    """The key of the publication that `bi` shows; None before the first."""
+    row = connection.execute("select publication_key from meta.shown order by change_number desc limit 1").fetchone()
+    return int(row[0]) if row else None
+
+
+def serve(connection: Connection, schema: str, publication_key: int) -> None:
+    """Makes `bi` equal to a built schema. The caller commits.
+
+    Raises `PublicationError` for a relation without a declared key, and where somebody holds a relation whose columns change.
+    """
+
+    def wanted(part: Part) -> sql.Composed:
+        return part.of(sql.Identifier(schema, _source(connection, schema, part.relation.name)))
+
+    before, after = _last_shape(connection), _built_shape(connection, schema)
+    _turn(connection, publication_key, before, after, lambda part: _unlike(part, wanted(part)), wanted)
+
+
+def can_show(connection: Connection, publication_key: int) -> bool:
+    """Whether the changes since readers last saw the publication can be taken back."""
+    return _changes_since(connection, publication_key) is not None
+
+
+def show_again(connection: Connection, publication_key: int) -> None:
+    """Takes back every change since readers last saw the publication, each as a change of its own. The caller commits.
+
+    Raises `PublicationError` where these changes are no longer kept.
+    """
+    changes = _changes_since(connection, publication_key)
+    if changes is None:
+        raise PublicationError("the changes since that publication are no longer kept")
+    for number in changes:
+        _take_back(connection, number)
+
+
+def forget_before(connection: Connection, publication_keys: list[int]) -> None:
+    """Forgets the changes that lead to none of these publications."""
+    connection.execute(
+        "with wanted as (select min(last) as change_number from ("
+        "  select max(change_number) as last from meta.shown where publication_key = any(%s) group by publication_key) as each),"
+        " gone as (delete from meta.shown_row where change_number <= (select change_number from wanted))"
+        " delete from meta.shown where change_number < (select change_number from wanted)",
+        [publication_keys],
+    )
+
+
+def _changes_since(connection: Connection, publication_key: int) -> list[int] | None:
+    """The changes since the publication was shown, newest first."""
+    row = connection.execute("select max(change_number) from meta.shown where publication_key = %s", [publication_key]).fetchone()
+    if row is None or row[0] is None:
+        return None
+    rows = connection.execute("select change_number from meta.shown where change_number > %s order by 1 desc", [row[0]]).fetchall()
+    return [int(number) for (number,) in rows]
+
+
+def _take_back(connection: Connection, undone: int) -> None:
+    """Reverses one change: what came goes, what went comes back."""
+    rows = connection.execute(
+        "select publication_key, shape from meta.shown where change_number <= %s order by change_number desc limit 2", [undone]
+    ).fetchall()
+    (_, now), (publication_key, then) = rows
+
+    def kept(part: Part, *, went: bool) -> sql.Composed:
+        return sql.SQL(
+            "select {} from meta.shown_row as kept, jsonb_populate_record(null::{}, kept.content) as found"
+            " where kept.change_number = {} and kept.relation = {} and kept.is_default = {} and kept.went = {}"
+        ).format(
+            _listed(part.relation.names, "found"), part.table,
+            *map(sql.Literal, (undone, part.relation.name, part.is_default, went)),
+        )  # fmt: skip
+
+    def came(part: Part) -> sql.Composed:
+        return sql.SQL("exists (select from ({}) as s where {})").format(kept(part, went=False), _same(part.key))
+
+    _turn(connection, publication_key, _shape(now), _shape(then), came, lambda part: kept(part, went=True))
+
+
+def _turn(
+    connection: Connection,
+    publication_key: int,
+    before: Shape,
+    after: Shape,
+    going: Callable[[Part], sql.Composable],
+    wanted: Callable[[Part], sql.Composable],
+) -> None:
+    """One change of what readers see: `going` is the condition on the rows `t` that go, `wanted` selects those that must be there.
+
+    A relation whose columns or key change is emptied and filled; its rows are kept before, so an old snapshot sees them, and a rollback
+    has them, whatever columns come and go.
+    """
+    number = _begin(connection, publication_key, after)
+    whole = {name for name in before.keys() | after.keys() if name not in after or not after[name].stands_like(before.get(name))}
+    _make_room(connection, [before[name] for name in sorted(whole & before.keys())], after, number)
+    for relation in after.values():
+        is_whole = relation.name in whole
+        if is_whole:
+            _make_tables(connection, before.get(relation.name), relation)
+        for part in _parts(relation):
+            if is_whole:
+                _fill(connection, part, wanted(part))
+            else:
+                _take(connection, number, part, going(part))
+                _bring(connection, number, part, wanted(part))
+        if is_whole:
+            _make_views(connection, relation)
+        if is_whole or relation != before[relation.name]:
+            _remark(connection, relation)
+    _analyze(connection, number, [after[name] for name in whole & after.keys()])
+
+
+def leave_views(connection: Connection) -> None:
+    """Drops the views of an earlier layout, in which `bi` held nothing else. The caller commits."""
+    names = connection.execute("select viewname from pg_views where schemaname = 'bi' order by 1").fetchall()
+    if names and not _last_shape(connection):
+        every = [sql.Identifier("bi", name) for (name,) in names]
+        _lock(connection, every)
+        connection.execute(sql.SQL("drop view {}").format(sql.SQL(", ").join(every)))
+
+
+def _begin(connection: Connection, publication_key: int, shape: Shape) -> int:
+    row = connection.execute(
+        "insert into meta.shown select coalesce(max(change_number), 0) + 1, %s, %s from meta.shown returning change_number",
+        [publication_key, Jsonb([asdict(relation) for relation in shape.values()])],
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _last_shape(connection: Connection) -> Shape:
+    row = connection.execute("select shape from meta.shown order by change_number desc limit 1").fetchone()
+    return _shape(row[0]) if row else {}
+
+
+def _shape(written: list[dict[str, Any]]) -> Shape:
+    return {
+        entry["name"]: Relation(
+            entry["name"],
+            tuple((str(name), str(kind)) for name, kind in entry["columns"]),
+            tuple(entry["key"]),
+            entry["remark"],
+            tuple((str(name), str(remark)) for name, remark in entry["remarks"]),
+        )
+        for entry in written
+    }
+
+
+def _built_shape(connection: Connection, schema: str) -> Shape:
+    """The relations of a built schema, with the key that each declares."""
+    rows = connection.execute(
+        "select c.relname, c.relkind, coalesce(obj_description(c.oid, 'pg_class'), ''),"
+        " array_agg(array[a.attname, format_type(a.atttypid, a.atttypmod), coalesce(col_description(c.oid, a.attnum), '')]"
+        "  order by a.attnum),"
+        " (select array_agg(k.attname order by array_position(i.indkey::int2[], k.attnum)) from pg_index as i"
+        "  join pg_attribute as k on k.attrelid = c.oid and k.attnum = any(i.indkey::int2[]) where i.indrelid = c.oid and i.indisprimary)"
+        " from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
+        " where c.relnamespace = to_regnamespace(%s) and c.relkind in ('r', 'v') group by c.oid, c.relname, c.relkind order by 1",
+        [schema],
+    ).fetchall()
+    found: Shape = {}
+    both = {name for name, *_ in rows if f"{name}_vintage" in {other for other, *_ in rows}}
+    rows = [(name.removesuffix("_vintage"), *rest) for name, *rest in rows if name not in both]
+    for name, kind, remark, columns, declared in rows:
+        names = [column for column, *_ in columns]
+        key = tuple(declared or (FACT_KEY if kind == "v" and set(FACT_KEY) <= set(names) else ()))
+        if not key:
+            raise PublicationError(f"{schema}.{name} declares no primary key: write one into its contract, readers and rollbacks need it")
+        found[name] = Relation(
+            name, tuple((column, type_) for column, type_, _ in columns), key, remark, tuple((column, said) for column, _, said in columns)
+        )
+    return found
+
+
+def _source(connection: Connection, schema: str, name: str) -> str:
+    both = connection.execute("select to_regclass(%s)", [sql.Identifier(schema, f"{name}_vintage").as_string()]).fetchone()
+    return f"{name}_vintage" if both and both[0] else name
+
+
+def _parts(relation: Relation) -> list[Part]:
+    return [Part(relation, is_default=True)] + ([Part(relation, is_default=False)] if relation.is_split else [])
+
+
+def _listed(names: tuple[str, ...], of: str = "") -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(*([of] if of else []), name) for name in names)
+
+
+def _same(key: tuple[str, ...]) -> sql.Composed:
+    return sql.SQL(" and ").join(sql.SQL("s.{0} = t.{0}").format(sql.Identifier(name)) for name in key)
+
+
+def _unlike(part: Part, wanted: sql.Composable) -> sql.Composed:
+    """Whether no wanted row is, bit by bit, the row `t`."""
+    return sql.SQL("not exists (select from ({}) as s where {} and record_image_eq(row({}), row({})))").format(
+        wanted, _same(part.key), _listed(part.relation.names, "s"), _listed(part.relation.names, "t")
+    )
+
+
+def _take(connection: Connection, number: int, part: Part, condition: sql.Composable) -> None:
+    """Takes away the rows that meet the condition, and keeps them."""
+    connection.execute(
+        sql.SQL(
+            "with gone as (delete from {} as t where {} returning t.*)"
+            " insert into meta.shown_row select {}, {}, {}, true, to_jsonb(gone) from gone"
+        ).format(part.table, condition, sql.Literal(number), sql.Literal(part.relation.name), sql.Literal(part.is_default))
+    )
+
+
+def _bring(connection: Connection, number: int, part: Part, wanted: sql.Composable) -> None:
+    """Brings the wanted rows that are not there, and remembers their keys."""
+    pairs = sql.SQL(", ").join(sql.SQL("{}, {}").format(sql.Literal(name), sql.Identifier(name)) for name in part.key)
+    connection.execute(
+        sql.SQL(
+            "with came as (insert into {0} ({1}) select {1} from ({2}) as s"
+            "  where not exists (select from {0} as t where {3}) returning {4})"
+            " insert into meta.shown_row select {5}, {6}, {7}, false, jsonb_build_object({8}) from came"
+        ).format(
+            part.table, _listed(part.relation.names), wanted, _same(part.key), _listed(part.key),
+            sql.Literal(number), sql.Literal(part.relation.name), sql.Literal(part.is_default), pairs,
+        )
+    )  # fmt: skip
+
+
+def _fill(connection: Connection, part: Part, wanted: sql.Composable) -> None:
+    """Fills an empty table and declares its key; what takes it back empties it."""
+    connection.execute(sql.SQL("insert into {} ({}) {}").format(part.table, _listed(part.relation.names), wanted))
+    connection.execute(sql.SQL("alter table {} add primary key ({})").format(part.table, _listed(part.key)))
+
+
+def _make_room(connection: Connection, changed: list[Relation], after: Shape, number: int) -> None:
+    """Takes all rows of relations whose columns or key change, once no reader looks at them; drops those that readers no longer have."""
+    if not changed:
+        return
+    names = [name for relation in changed for name in (relation.name, *(view for view, _, _ in _views(relation)))]
+    _lock(connection, [sql.Identifier("bi", name) for name in names])
+    for relation in changed:
+        for part in _parts(relation):
+            _take(connection, number, part, sql.SQL("true"))
+        for name, _, _ in _views(relation):
+            connection.execute(sql.SQL("drop view {}").format(sql.Identifier("bi", name)))
+        if relation.name not in after:
+            for part in _parts(relation):
+                connection.execute(sql.SQL("drop table {}").format(part.table))
+
+
+def _make_tables(connection: Connection, before: Relation | None, after: Relation) -> None:
+    """The tables of a relation, empty, without a key; one that stands keeps its columns that stay."""
+    connection.execute("set local role koshi_transformer")
+    stands = {part.is_default for part in _parts(before)} if before else set()
+    wanted = {part.is_default for part in _parts(after)}
+    for part in _parts(before) if before else []:
+        if part.is_default not in wanted:
+            connection.execute(sql.SQL("drop table {}").format(part.table))
+    for part in _parts(after):
+        if before is None or part.is_default not in stands:
+            columns = sql.SQL(", ").join(sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in after.columns)
+            connection.execute(sql.SQL("create table {} ({})").format(part.table, columns))
+            continue
+        pkey = connection.execute(
+            "select conname from pg_constraint where conrelid = %s::regclass and contype = 'p'", [part.table.as_string()]
+        ).fetchall()
+        steps = [sql.SQL("drop constraint {}").format(sql.Identifier(name)) for (name,) in pkey]
+        steps += [sql.SQL("alter column {} drop not null").format(sql.Identifier(name)) for name in Part(before, part.is_default).key]
+        gone = [name for name, kind in before.columns if (name, kind) not in after.columns]
+        steps += [sql.SQL("drop column {}").format(sql.Identifier(name)) for name in gone]
+        new = [column for column in after.columns if column not in before.columns]
+        steps += [sql.SQL("add column {} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in new]
+        for step in steps:
+            connection.execute(sql.SQL("alter table {} ").format(part.table) + step)
+    connection.execute("reset role")
+
+
+def _views(relation: Relation) -> Iterator[tuple[str, str, str]]:
+    """Of each view of a relation its name, the condition on the rows left out, and the remark."""
+    if relation.has_kinds:
+        condition = "where is_current" if relation.has_vintages else ""
+        yield f"{relation.name}_all", condition, f"{relation.remark} All rows: leaves, subtotals and totals (row_kind)."
+    if relation.has_vintages:
+        yield f"{relation.name}_vintage", "", f"{relation.remark} Every row of every vintage (is_current)."
+
+
+def _make_views(connection: Connection, relation: Relation) -> None:
+    connection.execute("set local role koshi_transformer")
+    default, rest = Part(relation, is_default=True).table, Part(relation, is_default=False).table
+    for name, condition, _ in _views(relation):
+        connection.execute(
+            sql.SQL("create view {} as select {} from {} union all select {} from {} {}").format(
+                sql.Identifier("bi", name), (columns := _listed(relation.names)), default, columns, rest, sql.SQL(condition)
+            )
+        )
+    for name in (relation.name, *(name for name, _, _ in _views(relation))):
+        target = sql.Identifier("bi", name)
+        connection.execute(sql.SQL("grant select, references on {} to {}").format(target, sql.Identifier(READER)))
+    connection.execute("reset role")
+
+
+def _remark(connection: Connection, relation: Relation) -> None:
+    """Says what relation and columns mean, as their contract does."""
+    plain = f"{relation.remark} " + "Leaves only: sums do not count twice; " * relation.has_kinds
+    plain += f"{relation.name}_all holds all rows." * relation.has_kinds
+    said: list[tuple[str, str, str]] = [("table", relation.name, plain.strip())]
+    said += [("view", name, remark) for name, _, remark in _views(relation)]
+    statements = []
+    for kind, name, remark in said:
+        target = sql.Identifier("bi", name)
+        statements.append(sql.SQL("comment on {} {} is {}").format(sql.SQL(kind), target, sql.Literal(remark)))
+        statements += [
+            sql.SQL("comment on column {}.{} is {}").format(target, sql.Identifier(column), sql.Literal(text))
+            for column, text in relation.remarks
+        ]
+    connection.execute("set local role koshi_transformer")
+    connection.execute(sql.SQL("; ").join(statements))
+    connection.execute("reset role")
+
+
+def _lock(connection: Connection, relations: list[sql.Identifier]) -> None:
+    """Locks relations whose columns change, all at once, as soon as the readers who look at them have let go.
+
+    Readers hold their locks only while they query or are in a transaction; sessions that are beyond their bounds are ended.
+    Raises `PublicationError` with who holds them after `PATIENCE` seconds.
+    """
+    deadline, said = time.monotonic() + PATIENCE, ""
+    while True:
+        try:
+            with connection.transaction():
+                # shorter than deadlock_timeout (1 s): it is always we who give way, never a reader who is cut off
+                connection.execute("set local lock_timeout = '500ms'")
+                connection.execute(sql.SQL("lock table {} in access exclusive mode").format(sql.SQL(", ").join(relations)))
+                connection.execute("set local lock_timeout = 0")
+                return
+        except psycopg.errors.LockNotAvailable:
+            holders = who_holds(connection, "bi")
+        for ended in end_readers_beyond(connection):
+            tell(ended)
+        if time.monotonic() > deadline:
+            raise PublicationError(
+                f"relations of bi whose columns change have been held for {PATIENCE:.0f} s by {holders}: end these sessions, then run again"
+            )
+        if holders != said:
+            tell(f"waiting for who reads: {holders}")
+            said = holders
+        time.sleep(0.5)  # let them finish
+
+
+def _analyze(connection: Connection, number: int, whole: list[Relation]) -> None:
+    """Statistics for the tables whose rows changed: the planner has nothing else to go by."""
+    rows = connection.execute("select distinct relation, is_default from meta.shown_row where change_number = %s", [number]).fetchall()
+    tables = {("bi" if is_default else "bi_rest", name) for name, is_default in rows}
+    tables |= {("bi" if part.is_default else "bi_rest", part.relation.name) for relation in whole for part in _parts(relation)}
+    there = connection.execute("select schemaname, tablename from pg_tables where schemaname in ('bi', 'bi_rest')").fetchall()
+    for schema, name in sorted(tables & set(there)):
+        connection.execute(sql.SQL("analyze {}").format(sql.Identifier(schema, name)))
