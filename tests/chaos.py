@@ -65,26 +65,19 @@ def checksum(connection: psycopg.Connection[tuple[object, ...]], relation: sql.C
     return str(row[0]) if row else ""
 
 
-def publications(profile: Profile) -> set[Seen]:
-    """What readers must see of each publication that stands, whether they see it now or not: by relation of `bi` a checksum."""
-    found = set()
-    with psycopg.connect(server.start().dsn(profile.database), autocommit=True) as connection:
-        schemas = connection.execute(r"select nspname from pg_namespace where nspname ~ '^pub_' order by 1").fetchall()
-        for (schema,) in schemas:
-            whole: set[tuple[str, str]] = set()
-            relations = connection.execute(
-                "select c.relname, exists (select 1 from pg_attribute as a where a.attrelid = c.oid and a.attname = 'row_kind')"
-                " from pg_class as c where c.relnamespace = %s::regnamespace and c.relkind in ('r', 'v')",
-                [schema],
-            ).fetchall()
-            for name, is_mart in relations:
-                relation: sql.Composable = sql.Identifier(str(schema), str(name))
-                if is_mart:
-                    whole.add((f"{name}_all", checksum(connection, relation)))
-                    relation = sql.SQL("(select * from {} where row_kind = 'leaf')").format(relation)
-                whole.add((str(name), checksum(connection, relation)))
-            found.add(frozenset(whole))
-    return found
+def whole(connection: psycopg.Connection[tuple[object, ...]]) -> Seen:
+    """All that `bi` has at one moment: of each relation a checksum; empty where there is nothing, or where it changed under the look."""
+    names = connection.execute("select table_name from information_schema.tables where table_schema = 'bi' order by 1").fetchall()
+    connection.rollback()
+    relations = [sql.Identifier("bi", str(name)) for (name,) in names]
+    if not relations:
+        return frozenset()
+    try:
+        # the names are of the moment before; whoever comes second sees the new ones
+        connection.execute(sql.SQL("lock table {} in access share mode").format(sql.SQL(", ").join(relations)))
+    except psycopg.errors.UndefinedTable:
+        return frozenset()
+    return frozenset((str(name), checksum(connection, relation)) for (name,), relation in zip(names, relations, strict=True))
 
 
 class Reader(threading.Thread):
@@ -92,7 +85,7 @@ class Reader(threading.Thread):
 
     def __init__(self, url: str) -> None:
         super().__init__(daemon=True)
-        self.url, self.polls, self.errors = url, 0, 0
+        self.url, self.polls, self.errors, self.turn = url, 0, 0, False
         self.seen: dict[Seen, float] = {}
         self.wrong: list[str] = []
         self.ended = threading.Event()
@@ -109,19 +102,12 @@ class Reader(threading.Thread):
 
     def _read(self) -> None:
         with psycopg.connect(self.url, connect_timeout=5) as connection:
-            names = [str(name) for (name,) in connection.execute("select viewname from pg_views where schemaname = 'bi' order by 1")]
-            connection.rollback()
-            if not names:
-                return
-            try:
-                # the names are of the moment before; whoever comes second sees the new ones
-                every = sql.SQL(", ").join(sql.Identifier("bi", name) for name in names)
-                connection.execute(sql.SQL("lock table {} in access share mode").format(every))
-            except psycopg.errors.UndefinedTable:
-                return
-            seen = frozenset((name, checksum(connection, sql.Identifier("bi", name))) for name in names)
-        self.polls += 1
-        self.seen.setdefault(seen, time.time())
+            self.turn = not self.turn
+            level = psycopg.IsolationLevel.REPEATABLE_READ if self.turn else psycopg.IsolationLevel.READ_COMMITTED
+            connection.isolation_level = level
+            if seen := whole(connection):
+                self.polls += 1
+                self.seen.setdefault(seen, time.time())
 
 
 @dataclass
@@ -238,7 +224,9 @@ class History:
         self.log.append(f"run ({time.monotonic() - begun:.0f} s)")
 
     def _note(self) -> None:
-        self.legal |= publications(self.profile)
+        """What readers must see of what was published by now, if they see that."""
+        with psycopg.connect(server.start().dsn(self.profile.database)) as connection:
+            self.legal.add(whole(connection))
 
     def _fault(self) -> None:
         kind = self.chance.choice(KINDS)

@@ -1,7 +1,8 @@
 """How readers are served: `bi` holds tables that stay, and a publication changes their rows in one transaction (decision 18).
 
-A snapshot that was taken before a change sees the rows of before, whole, for PostgreSQL keeps them until it is gone. No reader waits
-and nobody waits for a reader, unless a relation changes its columns. Each change keeps what it took away, so that it can be taken back.
+A snapshot that was taken before a change sees the rows of before, whole, for PostgreSQL keeps them until it is gone. Who reads statement
+by statement in a transaction (READ COMMITTED) sees one publication too: the change is committed while no reader holds a relation of `bi`,
+and that lock is taken last. Each change keeps what it took away, so that it can be taken back.
 
 Of a built relation `x` the table `bi.x` has what a plain query should add up: current rows (`is_current`), and of these the leaves
 (`row_kind`). What that leaves out lies in `bi_rest.x`; the views `bi.x_all` (current rows of all kinds) and `bi.x_vintage` (everything)
@@ -23,7 +24,7 @@ from warehouse.connection import READER, Connection
 from warehouse.readers import BOUNDS, end_readers_beyond, who_holds
 from warehouse.steps import tell
 
-# Seconds that a change of columns waits for readers: no transaction of theirs outlives the bound, and a look takes its time
+# Seconds that a change waits for readers: no transaction of theirs outlives the bound, and a look takes its time
 PATIENCE = BOUNDS.transaction_timeout + 60
 # A fact is a view on core, whose grain its views cannot declare
 FACT_KEY = ("series_key", "period_key")
@@ -107,7 +108,7 @@ def shown(connection: Connection) -> int | None:
 def serve(connection: Connection, schema: str, publication_key: int) -> None:
     """Makes `bi` equal to a built schema. The caller commits.
 
-    Raises `PublicationError` for a relation without a declared key, and where somebody holds a relation whose columns change.
+    Raises `PublicationError` for a relation without a declared key, and where somebody does not let go of what is read there.
     """
 
     def wanted(part: Part) -> sql.Composed:
@@ -207,6 +208,7 @@ def _turn(
         if is_whole or relation != before[relation.name]:
             _remark(connection, relation)
     _analyze(connection, number, [after[name] for name in whole & after.keys()])
+    _lock(connection, [sql.Identifier("bi", name) for name in sorted(before.keys() & after.keys())])
 
 
 def leave_views(connection: Connection) -> None:
@@ -412,11 +414,13 @@ def _remark(connection: Connection, relation: Relation) -> None:
 
 
 def _lock(connection: Connection, relations: list[sql.Identifier]) -> None:
-    """Locks relations whose columns change, all at once, as soon as the readers who look at them have let go.
+    """Locks relations of readers, all at once, as soon as those who look at them have let go.
 
     Readers hold their locks only while they query or are in a transaction; sessions that are beyond their bounds are ended.
     Raises `PublicationError` with who holds them after `PATIENCE` seconds.
     """
+    if not relations:
+        return
     deadline, said = time.monotonic() + PATIENCE, ""
     while True:
         try:
@@ -431,9 +435,7 @@ def _lock(connection: Connection, relations: list[sql.Identifier]) -> None:
         for ended in end_readers_beyond(connection):
             tell(ended)
         if time.monotonic() > deadline:
-            raise PublicationError(
-                f"relations of bi whose columns change have been held for {PATIENCE:.0f} s by {holders}: end these sessions, then run again"
-            )
+            raise PublicationError(f"relations of bi have been held for {PATIENCE:.0f} s by {holders}: end these sessions, then run again")
         if holders != said:
             tell(f"waiting for who reads: {holders}")
             said = holders
