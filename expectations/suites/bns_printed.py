@@ -50,7 +50,7 @@ def _by_education(schema: str) -> Suite:
 
 
 def _by_specialty(schema: str) -> Suite:
-    """Identity 9 of the dossier."""
+    """The specialties are of those with tertiary or vocational secondary education (bns.md 8.9)."""
     return _flows(schema, _groups_make_all_external(), _internal_flows_are_equal())
 
 

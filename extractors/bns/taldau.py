@@ -1,4 +1,4 @@
-"""Taldau's JSON: the tree of an index, and the flat cube that stat.gov.kz gives for an element (dossier sections 3.1 and 3.4)."""
+"""Taldau's JSON: the tree of an index, and the flat cube that stat.gov.kz gives for an element (bns.md 3.1 and 3.4)."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def _kept(pairs: dict[Pair, Figures], countries: set[str], world: Figures) -> di
 
 
 def _pair_book(label: str, pairs: dict[Pair, Figures], types: dict[str, str], blocks: list[str]) -> Workbook:
-    """Table 1 of the workbook by destination and origin (its columns: dossier section 3.3)."""
+    """Table 1 of the workbook by destination and origin (its columns: undesa.md 3.3)."""
     years = sorted({year for figures in pairs.values() for year, _ in figures})
     book = Workbook()
     sheet = book.worksheets[0]

@@ -1,4 +1,4 @@
-"""The Missing Migrants answer of 2018, as served and as bundled: identities of the dossier."""
+"""The Missing Migrants answer of 2018, as served and as bundled: identities (iom.md 8)."""
 
 from __future__ import annotations
 

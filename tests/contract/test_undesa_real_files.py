@@ -1,4 +1,4 @@
-"""The migrant stock figures at hand, and the bundled answers written from them: identities of the dossier."""
+"""The migrant stock figures at hand, and the bundled answers written from them: identities (undesa.md 8)."""
 
 from __future__ import annotations
 
