@@ -53,6 +53,7 @@ test: setup-dev lint unit ## everything CI runs
 
 lint: setup-dev
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports --no-logo --no-cache
 	$(VENV)/bin/mypy
 	$(VENV)/bin/interrogate --quiet
 	$(VENV)/bin/sqlfluff lint --disable-progress-bar --processes 2 dbt

@@ -136,7 +136,7 @@ def _drive(profile: Profile, console: Console, log_file: Path) -> dict[str, str]
     log_file.parent.mkdir(parents=True, exist_ok=True)
     states: dict[str, str] = {}
     with console.status("starting Airflow") as status, _output_to(log_file, console):
-        steps.listen(lambda name: status.update(name))
+        steps.listen(status.update)
         for dag_id, tasks in _run_dags():
             states |= {f"{dag_id}.{name}": state for name, state in tasks.items()}
     return states

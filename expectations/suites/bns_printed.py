@@ -110,7 +110,7 @@ def _internal_flows_are_equal() -> Check:
     )
 
 
-def _kandas(schema: str) -> Suite:
+def _kandas(_schema: str) -> Suite:
     """A document prints a figure once and for all, but whose year it is may be learnt later: a new date warns, a lost figure rejects."""
     view = "stg_bns__kandas"
     period, what = ("period_start_date", "period_end_date"), ("measure", "area_code", "departure_area_code")

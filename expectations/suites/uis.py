@@ -12,8 +12,8 @@ FEWEST_UNITS = 5
 KEY = ("cube_code", "area_code", "partner_area_code", "year")
 
 
-def gate1(dataset: str, schema: str) -> Suite:
-    """The suite of a dataset; `schema` holds the staging views. Raises `KeyError` for a dataset without a suite."""
+def gate1(dataset: str, _schema: str) -> Suite:
+    """The suite of a dataset. Raises `KeyError` for a dataset without a suite."""
     own = {
         "students_from_kazakhstan": [_not_at_home(), withdrawn(KEY, "reject")],
         "students_to_kazakhstan": [_not_at_home(), withdrawn(KEY, "reject")],

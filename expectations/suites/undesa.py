@@ -10,8 +10,8 @@ VIEW = "stg_undesa__stock"
 KEY = ("cube_code", "residence_area_code", "origin_area_code", "period_start_date", "sex_code")
 
 
-def gate1(dataset: str, schema: str) -> Suite:
-    """The suite of a dataset; `schema` holds the staging views. Raises `KeyError` for a dataset without a suite."""
+def gate1(dataset: str, _schema: str) -> Suite:
+    """The suite of a dataset. Raises `KeyError` for a dataset without a suite."""
     own = {
         "stock_by_destination_and_origin": [
             _has_kazakhstan(),

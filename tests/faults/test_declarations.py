@@ -40,8 +40,8 @@ def test_deliveries_that_say_the_same_in_another_order_make_no_release(bare: Pro
     assert [one.known for one in land_all(bare, load_source("bns"), "external_arrivals")] == [True] * 3
 
 
-INCIDENT = {name: "1" for name in ("web_id", "region", "reported_date", "number_dead", "number_missing", "total_dead_and_missing")}
-INCIDENT |= {name: "1" for name in ("number_of_survivors", "number_of_female", "number_of_male", "number_of_children")}
+INCIDENT = dict.fromkeys(("web_id", "region", "reported_date", "number_dead", "number_missing", "total_dead_and_missing"), "1")
+INCIDENT |= dict.fromkeys(("number_of_survivors", "number_of_female", "number_of_male", "number_of_children"), "1")
 INCIDENT |= {"country_of_incident": "Kazakhstan", "location_coodinates": "1, 2", "source_quality": "1"}
 YEARS = ("2016", "2017", "2018", "2019")
 

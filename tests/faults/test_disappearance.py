@@ -31,7 +31,7 @@ from warehouse.publication import decide
 
 
 def _incidents(count: int, factor: int = 1) -> bytes:
-    incident = {name: "" for name in ("number_of_survivors", "number_of_female", "number_of_male", "number_of_children")}
+    incident = dict.fromkeys(("number_of_survivors", "number_of_female", "number_of_male", "number_of_children"), "")
     incident |= {"region": "Central Asia", "reported_date": "2018-03-01", "number_missing": "0", "country_of_incident": "Kazakhstan"}
     incident |= {"location_coodinates": "43.2, 76.9", "source_quality": "4"}
     return json.dumps(
