@@ -14,7 +14,6 @@ from extractors import landing, replay
 from extractors import reparse as reparse_module
 from extractors.archive import Archive, Request, archive_of
 from extractors.bns import parse as bns_parse
-from extractors.bundled.answer import store
 from extractors.iom.client import requests as iom_requests
 from extractors.replay import catch_up
 from extractors.rows import WHOLE, Answered, Parsed
@@ -22,6 +21,7 @@ from extractors.source import Dataset, Source, load_source
 from extractors.uis import parse as uis_parse
 from extractors.uis.client import requests as uis_requests
 from extractors.uis.client import version_request
+from sample.answer import store
 from tests.small import NOTE, arrivals, departures, land_all, population, put, tree
 from tests.state import read, state
 from warehouse.connection import connect

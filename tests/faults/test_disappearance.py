@@ -15,13 +15,13 @@ from expectations.settle import settle
 from extractors import landing
 from extractors import reparse as reparse_module
 from extractors.archive import archive_of
-from extractors.bundled.answer import store
 from extractors.iom import parse as iom_parse
 from extractors.iom.client import requests
 from extractors.replay import catch_up
 from extractors.rows import Answered, Parsed
 from extractors.source import Dataset, load_source
 from reporting.datasets import Line, lines
+from sample.answer import store
 from tests.conftest import new_profile
 from tests.small import NOTE, land_all, population, put
 from tests.state import read

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from extractors.archive import Archive
-from extractors.bundled.answer import store
+from sample.answer import store
 from tests.asked import questions
 from tests.fuzz.sound import SOURCES, answers, check_said, outcome
 from tests.small import land_all

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("dags", "reporting", "expectations", "extractors", "warehouse")
+ROOMS = ("dags", "reporting", "sample", "expectations", "extractors", "warehouse")
 
 
 @pytest.mark.parametrize(
@@ -18,7 +20,11 @@ ROOMS = ("dags", "reporting", "expectations", "extractors", "warehouse")
     [
         ("warehouse/keys.py", "", ""),
         ("warehouse/keys.py", "import reporting.summary\n", "Imports point down one line"),
-        ("expectations/blame.py", "def late():\n    import pipeline\n", "Nobody imports the command line or the tests"),
+        (
+            "expectations/blame.py",
+            "def late():\n    import pipeline\n",
+            "Nobody imports commands, generators or tests",
+        ),
         ("extractors/uis/parse.py", "import psycopg\n", "A parser knows neither network nor database"),
     ],
 )
@@ -39,3 +45,17 @@ def test_an_arrow_that_points_up_is_named(tmp_path: Path, file: str, line: str, 
     )
     assert (done.returncode == 0) is (not broken), done.stdout + done.stderr
     assert not broken or f"{broken} (docs/decisions/0005) BROKEN" in done.stdout or f"{broken} BROKEN" in done.stdout
+
+
+def test_every_room_of_python_is_looked_at_by_every_tool() -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    [bandit] = re.findall(r"bandit .* --recursive (.*)", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    found = {path.parent.name for path in ROOT.glob("[a-z]*/*.py")}
+    assert found == {*ROOMS, "tests"}
+    assert set(declared["mypy"]["files"]) == {*found, "pipeline.py"}
+    assert set(bandit.split()) == {*ROOMS, "pipeline.py"}
+    assert set(declared["importlinter"]["root_packages"]) == set(ROOMS)
+
+
+def test_the_bundled_archive_is_data_alone() -> None:
+    assert list((ROOT / "extractors" / "bundled").rglob("*.py")) == []

@@ -11,10 +11,10 @@ from pathlib import Path
 from openpyxl import Workbook, load_workbook
 
 from extractors.archive import Archive
-from extractors.bundled.answer import store, workbook_bytes
 from extractors.source import Source, load_source
 from extractors.undesa.client import questions
 from extractors.undesa.parse import HEADER_ROW
+from sample.answer import store, workbook_bytes
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CODES_FILE = "ref/countrynames_gdidata.csv"
