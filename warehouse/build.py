@@ -298,7 +298,7 @@ def _failing_rows(profile: Profile, compiled: str) -> tuple[tuple[int | None, ..
 
 
 def _check_relations(profile: Profile, nodes: list[Any]) -> None:
-    """dbt's word is not enough: every relation that it reports must be there."""
+    """Verifies that every relation that dbt reports as built exists."""
     with connect(profile) as connection:
         for result in nodes:
             if result.node.resource_type not in ("model", "seed") or result.node.config.materialized == "ephemeral":

@@ -63,6 +63,19 @@ def test_each_cited_decision_and_linked_page_exists() -> None:
     assert missing == []
 
 
+def test_each_law_names_its_tests_and_each_named_file_exists() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    laws = re.findall(r"^\d\. \*\*.*(?:\n   .*)*", page.partition("## Laws")[2].partition("\n## ")[0], re.MULTILINE)
+    assert len(laws) == 8
+    assert [law[:60] for law in laws if "`tests/" not in law] == []
+    named = {
+        name
+        for _, text in _texts()
+        for name in re.findall(r"`((?:tests|docs|warehouse|extractors|reporting)/[\w/]+\.(?:py|md|yml))`", text)
+    }
+    assert sorted(name for name in named if not (ROOT / name).exists()) == []
+
+
 def test_readers_of_the_warehouse_are_told_the_whole_path() -> None:
     # these seeds' sources are column `code_source` of bi: outside the repository a bare name of a file says nothing
     for seed in ("area", "area_group", "region_succession"):
