@@ -16,7 +16,7 @@ CORE = ("dbt/dbt_project.yml", "dbt/macros", "dbt/seeds", "dbt/staging", "dbt/co
 # What the parsers of all sources read by.
 READING = ("extractors/rows.py", "extractors/decode.py", "extractors/workbook.py")
 SUFFIXES = {".py", ".sql", ".yml", ".csv"}
-# made by dbt, or data rather than code (the bundled archive)
+# made by dbt, or data rather than code
 LEFT_OUT = {"target", "logs", "bundled", "__pycache__"}
 
 
