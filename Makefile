@@ -53,10 +53,11 @@ test: setup-dev lint unit ## everything CI runs
 
 lint: setup-dev
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports --no-logo --no-cache
 	$(VENV)/bin/mypy
 	$(VENV)/bin/interrogate --quiet
 	$(VENV)/bin/sqlfluff lint --disable-progress-bar --processes 2 dbt
-	$(VENV)/bin/bandit --quiet --configfile pyproject.toml --recursive dags extractors warehouse expectations reporting pipeline.py
+	$(VENV)/bin/bandit --quiet --configfile pyproject.toml --recursive dags extractors warehouse expectations reporting sample pipeline.py
 	git ls-files -z | xargs -0 $(VENV)/bin/detect-secrets-hook $(SECRETS)
 
 unit: setup-dev

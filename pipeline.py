@@ -31,7 +31,7 @@ from warehouse.wording import counted, say
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 BROKEN = 1
-# What a folder that is not ours or a full disk answer
+# Errors of a folder that is not ours, or of a full disk
 OF_THE_MACHINE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR)
 
 
@@ -80,9 +80,9 @@ def _run(profile: Profile, console: Console) -> int:
 
 @contextlib.contextmanager
 def _told(console: Console, ended: Callable[[BaseException], None] | None = None) -> Iterator[None]:
-    """What a person can mend is told in one line, by `ended` where it is given; anything else shows where it happened.
+    """Expected errors are printed as one line, by `ended` where it is given; others show a traceback.
 
-    Whom or what a command waits for is told as well.
+    What a command waits for is printed as well.
     """
     steps.listen(lambda what: say(console, what) if what.startswith(("waiting for", "begun anew")) else None)
     tell = ended or (lambda error: say(console, (str(error), "yellow" if isinstance(error, LockedError) else "red")))
@@ -118,7 +118,7 @@ def _profile(name: str | None = None) -> Profile:
 
 
 def _tell_notes(console: Console) -> None:
-    """What was mended on the way, unless the summary of a run has told it."""
+    """Prints what was repaired on the way, unless the summary of a run has done so."""
     for sentence in steps.notes():
         say(console, ("mended", "yellow"), f"  {sentence}")
 
@@ -136,7 +136,7 @@ def _drive(profile: Profile, console: Console, log_file: Path) -> dict[str, str]
     log_file.parent.mkdir(parents=True, exist_ok=True)
     states: dict[str, str] = {}
     with console.status("starting Airflow") as status, _output_to(log_file, console):
-        steps.listen(lambda name: status.update(name))
+        steps.listen(status.update)
         for dag_id, tasks in _run_dags():
             states |= {f"{dag_id}.{name}": state for name, state in tasks.items()}
     return states

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from expectations.judgement import Failure, Judgement, Row
+from expectations.judgement import Failure, Judgement
 from warehouse.candidate import Pool
 
 Attempt = Callable[[frozenset[int]], Judgement]
@@ -88,10 +88,6 @@ class Blame:
                 return [self._verdict(failure, guilty)], []
             aside.append(failure)
         return verdicts, aside
-
-    def is_accepted(self, row: Row) -> bool:
-        """Whether a person has accepted one of the releases that a failing row rests on."""
-        return bool(row.releases & self.readers.accepted)
 
     def _new(self, keys: frozenset[int], left_out: frozenset[int]) -> frozenset[int]:
         """Those of the keys that may be held: in the candidate, never shown, not accepted by a person."""

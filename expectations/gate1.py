@@ -42,7 +42,7 @@ class Verdict:
 
     @property
     def state(self) -> str:
-        """rejected for `reasons`, undecided for `doubts`, else accepted."""
+        """State `rejected` for `reasons`, `undecided` for `doubts`, else `accepted`."""
         return "rejected" if self.reasons else ledger.UNDECIDED if self.doubts else "accepted"
 
     @property

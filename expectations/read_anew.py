@@ -33,7 +33,7 @@ def read_anew(profile: Profile) -> list[Verdict]:
             tell(str(other))
         except LostError:
             raise
-        except Exception as error:  # one that cannot be read keeps no other from its readers
+        except Exception as error:  # noqa: BLE001 - one that cannot be read keeps no other from its readers
             failed[f"{source}.{dataset}"] = error
     if failed:
         raise GateError("; ".join(f"{name}: {one_line(str(error))}" for name, error in failed.items())) from next(iter(failed.values()))

@@ -29,7 +29,7 @@ RESTORE = "restore the archive from a backup (make restore, docs/operations.md)"
 
 
 class ArchiveError(RuntimeError):
-    """The archive is damaged, or asked for something that it does not hold."""
+    """The archive is damaged, or lacks what it was asked for."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class Archive:
         return replace(snapshot, manifest=path)
 
     def write_delivery(self, answers: Sequence[tuple[Snapshot, bytes]]) -> list[Snapshot]:
-        """Stores all answers of a new delivery, in this order, or none: a kill in the middle leaves what nobody reads."""
+        """Stores all answers of a new delivery, in this order, or none: what a kill in the middle leaves is ignored."""
         for snapshot, body in answers:
             self._write_body(snapshot, body)
         manifests = [self._manifest(snapshot, number) for number, (snapshot, _) in enumerate(answers, 1)]

@@ -1,4 +1,4 @@
-"""Deeds that write into the journal, done on a database that has applied all of it."""
+"""Writing into the journal, on a database that has applied all of it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Result = TypeVar("Result")
 
 
 def caught_up(profile: Profile, deed: Callable[[], Result]) -> Result:
-    """Catches up with the journal and does the deed; both again if the deed was overtaken by another process that died, or by a person.
+    """Applies pending journal entries, then runs `deed`; both again if a killed process or a person wrote an entry in between.
 
-    The caller holds the lock of what the deed writes about (a dataset, `BUILD`), so that nobody else's entry about it can be missing
-    from the time of catching up on: what a killed process wrote of it is applied before the deed looks.
+    The caller holds the lock of what `deed` writes about (a dataset, `BUILD`): no other process can then add an entry about it, and what a
+    killed process wrote about it is applied before `deed` reads.
     """
 
     @retry(retry=retry_if_exception_type(OvertakenError), stop=stop_after_attempt(5), reraise=True)

@@ -1,6 +1,6 @@
-"""A clock that was ahead: what came by it must not hide what comes later.
+"""A clock that was ahead: deliveries stamped by it must not outrank later ones.
 
-An agency's edition or the instant of retrieval ranks what an agency says, and the instant is the machine's word. A delivery that says that
+Releases are ranked by the agency's edition or by the instant of retrieval, which is the machine's clock. A delivery that says that
 it was retrieved at a time which is yet to come was retrieved by a wrong clock. It is ranked where the journal has it: after the delivery
 that was landed before it, and below all that comes now.
 """

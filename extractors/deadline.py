@@ -1,4 +1,4 @@
-"""How long an agency may take for a question. The timeouts of a socket begin anew with each byte: one a second can go on for days."""
+"""How long an agency may take to answer. A socket's timeout begins anew with each byte, so a byte a second could go on for days."""
 
 from __future__ import annotations
 

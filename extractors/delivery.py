@@ -67,8 +67,10 @@ def client_of(source_code: str) -> Any:
 
 
 def unasked_files(source: Source) -> list[str]:
-    """The files in the drop-in folder of the source that no live delivery would ask for now: their names are not the agency's, or
-    they are the answer to something else. An edition that is not the newest is taken in by `pipeline.py record`.
+    """The files in the drop-in folder of the source that no live delivery would ask for now.
+
+    Their names are not the agency's, or they answer another question. An edition that is not the newest is taken in by
+    `pipeline.py record`.
     """
     folder = dropin_folder(source)
     if not folder or not folder.is_dir():

@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Protocol
 
 CURRENT = 2
-# digits before or after the point; a longer number is written out by nobody, so it keeps its spelling
+# digits before or after the point; nobody writes out a longer number, so it keeps its spelling
 LONGEST = 60
 
 _GROUP = "[ \u00a0\u202f]"

@@ -1,4 +1,4 @@
-"""Releases whose rows do not add up are landed again from their archived bytes: nothing that the ledger says of them changes."""
+"""Releases whose rows do not add up are landed again from their archived bytes; the ledger stays as it is."""
 
 from __future__ import annotations
 

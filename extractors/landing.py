@@ -239,8 +239,10 @@ class _Slice:
         return Standing(*row) if row else None
 
     def _key(self, parse_number: int) -> int:
-        """The key of the slice, label and bytes. Where those do not tell releases apart the delivery does: for bytes that come back under
-        their label, and for a further parse of them.
+        """The key of the slice, label and bytes.
+
+        Where those do not tell releases apart the delivery does: for bytes that come back under their label, and for a further parse of
+        them.
         """
         parts = ["release", self.about.source, self.about.dataset_name, self.name, self.label]
         parts += [snapshot.sha256 for snapshot in self.snapshots]

@@ -1,4 +1,4 @@
-"""One polite session: it says who asks, waits its turn, tries again by cause, and takes no more than was agreed."""
+"""One polite session: identification, rate, retries by cause, and bounds on size and time."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ BLOCK_BYTES = 65_536
 HEAD_CHARACTERS = 200
 SHOWN_CHARACTERS = 300
 MAX_REDIRECTS = 5
-# Overload and trouble behind a gateway pass; any other refusal would be repeated word for word. Taldau answers a question that it
-# does not understand with 500 as well, which cannot be told from trouble: it is asked `tries` times, no more.
+# Overload and a gateway's trouble may pass; for any other refusal retrying will not help. Taldau also answers 500 to a question that it
+# does not understand, which looks the same: it is asked `tries` times, no more.
 PASSING_STATUS = (429, 500, 502, 503, 504)
 PASSING_ERRORS = (
     requests.exceptions.ConnectionError,

@@ -20,7 +20,7 @@ NOT_TAKEN = re.compile("[\0\ud800-\udfff]")
 
 
 class LandingError(RuntimeError):
-    """A delivery that cannot be landed for a reason that is not the agency's."""
+    """A delivery that cannot be landed, through no fault of the agency."""
 
 
 def copy(

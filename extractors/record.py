@@ -21,7 +21,7 @@ Declared = Mapping[str, Request]
 
 
 class RecordError(ValueError):
-    """Files that cannot be taken as the answers that somebody says they are; nothing was archived."""
+    """Files that cannot be the answers that they are declared as; nothing was archived."""
 
 
 def record(

@@ -1,6 +1,6 @@
 """Catching up with the journal: the entries that this database has not applied, in order.
 
-After a kill that is at most the last entry; after the database was dropped it is all of them. Both are the same deed.
+After a kill that is at most the last entry; after the database was dropped it is all of them. Both cases run the same code.
 """
 
 from __future__ import annotations

@@ -91,8 +91,10 @@ class Answered:
 
 
 class Block(NamedTuple):
-    """Many rows of one answer at once: their addresses in it, their values as lines of CSV, as lines what they say (see `Parsed.figures`),
-    and which of the answers of their slice it is, counted from 0.
+    """Many rows of one answer at once.
+
+    Their addresses in it, their values as lines of CSV, what they say as lines (see `Parsed.figures`), and which of the answers of their
+    slice it is, counted from 0.
     """
 
     addresses: list[str]

@@ -48,15 +48,15 @@ class HttpPolicy(Declared):
     tries: int = Field(default=3, ge=1)
     max_bytes: int = Field(default=50_000_000, gt=0)
     backoff_seconds: float = Field(default=1.0, ge=0, description="before the second try; doubled before each further one")
-    max_wait_seconds: float = Field(default=300, ge=0, description="an agency that asks to wait longer is asked another day")
+    max_wait_seconds: float = Field(default=300, ge=0, description="the longest Retry-After that is honoured; a longer one is a failure")
     headers: dict[str, str] = Field(default={}, description="sent with every question; {agent} is what we call ourselves; no secrets")
     redirect_hosts: tuple[str, ...] = Field(default=(), description="where an answer may lie besides the hosts of base_urls, over HTTPS")
 
 
 class Continuity(Declared):
-    """How much of what the release below says may be otherwise before a person decides; bounds wider than these have a reason beside them.
+    """How far a release may differ from the one ranked below before a person decides; wider bounds state their reason beside them.
 
-    Measured on what both releases speak of: what is new, such as another year, never counts.
+    Compared are figures that both releases can have: what is new, such as another year, never counts.
     """
 
     lost: float = Field(default=0.5, ge=0, le=1, description="share of the figures of which less may be gone")
@@ -75,7 +75,7 @@ class Dataset(Declared):
     continuity: Continuity = Continuity()
     after: str = Field(default="", description="the dataset of the same source that gate 1 compares it with, and that is taken in first")
     out_of_scope: str = Field(default="", description="what the agency delivers and we do not take: counted, not absorbed")
-    only_transcribed: bool = Field(default=False, description="the only form is a declared transcription, so live takes it too")
+    only_transcribed: bool = Field(default=False, description="published in print only; the live profile uses the bundled transcription")
 
 
 class Source(Declared):

@@ -13,7 +13,7 @@ from pyrate_limiter import Rate, RateItem, SQLiteBucket
 
 from warehouse.profile import state_root
 
-# Several times what an agency may take to begin an answer: who holds a turn for longer does not run any more, he stands
+# Several times what an agency may take to begin an answer: a process that holds a turn for longer hangs
 PATIENCE_SECONDS = 600.0
 
 
@@ -44,7 +44,7 @@ def turn(source: str, interval_seconds: float) -> Iterator[None]:
                 finally:
                     _asked(file, rate)
                 return
-        # not under the lock: those who wait are equal when the time has come
+        # without the lock: every waiting process has the same chance once the time has come
         time.sleep(wait)
 
 

@@ -195,7 +195,7 @@ class Workbook:
             found.append((names[-1], name, attributes))
             names.append(name)
 
-        def end(name: str) -> None:
+        def end(_name: str) -> None:
             bounds.depth -= 1
             names.pop()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reporting.pages import MARKUP, Kind, clean, render
-from warehouse.build import dbt_environment as dbt_environment
+from warehouse.build import dbt_environment
 from warehouse.fingerprint import core_schema
 from warehouse.profile import ROOT, Profile
 

@@ -63,7 +63,7 @@ def of(log: RunLog, lines: list[Line], states: Mapping[str, str], publication: i
         return Outcome(settled, told, settled, publication)
     failed = [f"{counted(len(datasets), 'dataset')} failed: {', '.join(datasets)}"] if datasets else []
     unexplained = [name for name, state in states.items() if state == "failed"] if not (datasets or tasks) else []
-    failed += [*tasks, *(f"task {name} failed without a word" for name in unexplained)]
+    failed += [*tasks, *(f"task {name} failed and gave no reason" for name in unexplained)]
     return Outcome("broken", "; ".join([told, *failed]), settled, publication)
 
 

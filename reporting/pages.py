@@ -1,4 +1,4 @@
-"""Pages that call nobody and run nothing of a stranger's: our templates, a whitelist of markup, and a policy for the browser."""
+"""Self-contained pages: no request leaves the site, and no foreign script runs. Our templates, a whitelist of markup, a browser policy."""
 
 from __future__ import annotations
 

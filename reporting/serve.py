@@ -41,7 +41,7 @@ class ServeError(RuntimeError):
 
 
 class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that http.server gives it
         """Says nothing: what a person looks at is theirs."""
 
     def end_headers(self) -> None:

@@ -11,10 +11,10 @@ from expectations.intake import Intake, take_in
 from expectations.settle import Settled, settle
 from extractors.archive import Archive, Request, archive_of
 from extractors.bns.client import requests
-from extractors.bundled.answer import store, workbook_bytes
 from extractors.landing import Landed, land
 from extractors.replay import catch_up
 from extractors.source import Source, load_source
+from sample.answer import store, workbook_bytes
 from warehouse.connection import connect
 from warehouse.journal import Journal
 from warehouse.profile import Profile

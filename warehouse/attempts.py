@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, get_args
+from typing import Literal
 from uuid import uuid4
 
 from psycopg.rows import class_row
@@ -14,7 +14,6 @@ from warehouse.keys import hex_key
 from warehouse.profile import Profile
 
 Became = Literal["taken", "unchanged", "skipped", "rejected", "undecided", "waiting for", "failed"]
-OUTCOMES: tuple[Became, ...] = get_args(Became)
 # what to do about a rejected release
 DECIDE = "Readers keep what they had; where the agency is right, `python pipeline.py decide accept RELEASE --person … --reason …`"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import pickle
+import pickle  # nosec B403
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -202,7 +202,7 @@ def _parsed(profile: Profile) -> Any:
     known = (core_schema(), profile.database, str(profile.state))
     if known not in _PARSED:
         _PARSED[known] = pickle.dumps(_invoke(profile, ["parse"]).result, protocol=pickle.HIGHEST_PROTOCOL)
-    return pickle.loads(_PARSED[known])  # noqa: S301 - written the line before
+    return pickle.loads(_PARSED[known])  # noqa: S301 # nosec B301 - written the line before
 
 
 def _invoke(profile: Profile, arguments: list[str], manifest: Any = None) -> Any:
@@ -298,7 +298,7 @@ def _failing_rows(profile: Profile, compiled: str) -> tuple[tuple[int | None, ..
 
 
 def _check_relations(profile: Profile, nodes: list[Any]) -> None:
-    """dbt's word is not enough: every relation that it reports must be there."""
+    """Verifies that every relation that dbt reports as built exists."""
     with connect(profile) as connection:
         for result in nodes:
             if result.node.resource_type not in ("model", "seed") or result.node.config.materialized == "ephemeral":

@@ -48,7 +48,7 @@ _LOST = re.compile(
     r"closed the connection|terminating connection|connection (already|is) closed|connection closed|[Cc]onnection refused|in recovery"
     r"|starting up|shutting down|cursor already closed|SSL connection has been closed|another server process"
 )
-# For deeds that may be killed at any moment and begun anew: they begin anew by themselves where the server ended a session
+# For work that may be killed at any moment and run again: it runs again by itself where the server ended a session
 again_if_lost = retry(
     retry=retry_if_exception_type(LostError),
     stop=stop_after_attempt(4),
@@ -135,7 +135,7 @@ def _open(database: str, *, autocommit: bool = True, application_name: str = NAM
         if believed:
             believed = None
             continue
-        if reason != said and deadline - time.monotonic() < server.PATIENCE - 1:  # less is not worth a word
+        if reason != said and deadline - time.monotonic() < server.PATIENCE - 1:  # shorter waits are not reported
             tell(f"waiting for the server: {reason}")
             said = reason
         time.sleep(0.5)

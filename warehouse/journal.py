@@ -190,7 +190,7 @@ class Journal:
         if stated is None:
             return "carries no digest, though an entry before it does" if before and before[-1].previous is not None else ""
         if entry.digest != stated:
-            return "was edited: what it says is not what its digest is of"
+            return "was edited: its content does not match its digest"
         if digest is None or entry.previous == digest:
             return ""
         if before and before[-1].previous is None:

@@ -30,8 +30,10 @@ class ReconciliationError(RuntimeError):
 
 @dataclass
 class Account:
-    """The rows of one release by what became of them; `faults` say where they do not add up. Without faults
-    raw = facts + quarantined + dropped."""
+    """The rows of one release by what became of them; `faults` say where they do not add up.
+
+    Without faults raw = facts + quarantined + dropped.
+    """
 
     release_key: int
     place: str

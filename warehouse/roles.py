@@ -63,7 +63,7 @@ def _create(connection: Connection, role: str, login: str) -> None:
         with connection.transaction():
             connection.execute(sql.SQL("create role {} " + login).format(sql.Identifier(role)))
     except psycopg.errors.DuplicateObject:
-        return  # another database of the same cluster made it between the look and the deed
+        return  # another session created it first
 
 
 def _reader(connection: Connection) -> None:

@@ -91,7 +91,7 @@ def _starting() -> Iterator[None]:
     """One process at a time starts or stops the server."""
     lock = state_folder(_state_file().parent) / "start.lock"
     try:
-        # nobody holds it longer than a start or a stop takes; the system takes it back from a process however it ends
+        # held for one start or stop at most; the system releases it however the process ends
         with FileLock(lock, timeout=PATIENCE):
             yield
     except Timeout:
@@ -154,7 +154,7 @@ def remembered() -> Server | None:
     file = _state_file()
     if not file.exists():
         return None
-    state_folder(file.parent)  # the file names programs and passwords: a stranger's is not read
+    state_folder(file.parent)  # the file names programs and passwords: one that another user owns is not read
     with os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW)) as open_file:
         return Server(**json.load(open_file))
 
@@ -216,7 +216,7 @@ def start() -> Server:
                 f"the server in {server.data} lives and has taken no session for {PATIENCE:.0f} s: {trouble}. "
                 "Run again later; if it stays so, `make stop` ends it"
             )
-        if trouble != said and deadline - time.monotonic() < PATIENCE - 1:  # less is not worth a word
+        if trouble != said and deadline - time.monotonic() < PATIENCE - 1:  # shorter waits are not reported
             tell(f"waiting for the server: {trouble}")
             said = trouble
         time.sleep(0.2)
@@ -228,7 +228,7 @@ def _launched() -> Server:
         if server := running():  # another process was faster
             return server
         saved = remembered()
-        # data may be swept away, as systems do with /var/tmp: the journal knows what was in them
+        # the data may have been deleted, e.g. by a cleaner of /var/tmp: the journal has what was in them
         server = _found(saved) if saved and os.path.lexists(saved.data) else _create(saved)
         _clear_away(server, saved)
         log = Path(server.data) / "server.log"

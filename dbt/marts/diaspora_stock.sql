@@ -1,4 +1,4 @@
--- Editions stand side by side and are never chained (iom.md 7.1). Diaspora ratio: 100 × stock abroad / population at home, of the same
+-- Editions stand side by side and are never chained (undesa.md 7.1). Diaspora ratio: 100 × stock abroad / population at home, of the same
 -- edition, date and sex (classifications.md g.11). The sum of a part of the residences is no figure: it is NULL with its reason.
 {% set world = member_key('area', "'WLD'") %}
 

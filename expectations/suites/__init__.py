@@ -1,1 +1,1 @@
-"""The suites: `gate1.py` of each source by dataset, `publication.py` for the candidate."""
+"""The suites: one module a source (gate 1, by dataset) and `publication.py` (gate 2, the candidate)."""

@@ -106,7 +106,7 @@ def _partition_is_complete(schema: str) -> Check:
 
 
 def _regions_make_the_republic() -> Check:
-    """Identity 3 of the dossier: exact in every year at hand. Where a region is missing or doubtful there is nothing to compare."""
+    """Exact in every year at hand (bns.md 8.3). Where a region is missing or doubtful there is nothing to compare."""
     return none_of(
         "the regions add up to the republic",
         "reject",

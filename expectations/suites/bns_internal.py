@@ -14,7 +14,7 @@ OPPOSITE_SIGNS = 2
 
 
 def _by_region(schema: str) -> Suite:
-    """All internal moves (identity 5 of the dossier): what one region loses another gains."""
+    """All internal moves: what one region loses another gains (bns.md 8.5)."""
     view, key = "stg_bns__internal_by_region", ("area_code", "period_start_date", "period_kind", "direction")
     return Suite(
         view,
@@ -109,7 +109,7 @@ def _months_make_the_year() -> Check:
 
 
 def _matrix(schema: str) -> Suite:
-    """Traps 11 to 15 of the dossier. Any matrix that is symmetric, turned round or at odds with the by-region table is rejected."""
+    """A matrix that is symmetric, turned round or at odds with the table by region is rejected (bns.md 7.11)."""
     view, key = "stg_bns__internal_matrix", ("origin_area_code", "destination_area_code", "year")
     return Suite(
         view,

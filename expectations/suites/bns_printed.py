@@ -50,7 +50,7 @@ def _by_education(schema: str) -> Suite:
 
 
 def _by_specialty(schema: str) -> Suite:
-    """Identity 9 of the dossier."""
+    """The specialties are of those with tertiary or vocational secondary education (bns.md 8.9)."""
     return _flows(schema, _groups_make_all_external(), _internal_flows_are_equal())
 
 
@@ -110,7 +110,7 @@ def _internal_flows_are_equal() -> Check:
     )
 
 
-def _kandas(schema: str) -> Suite:
+def _kandas(_schema: str) -> Suite:
     """A document prints a figure once and for all, but whose year it is may be learnt later: a new date warns, a lost figure rejects."""
     view = "stg_bns__kandas"
     period, what = ("period_start_date", "period_end_date"), ("measure", "area_code", "departure_area_code")

@@ -37,7 +37,7 @@ def complete_regions(schema: str, column: str, known: str, name: str) -> Check:
 
 
 def _net_migration(schema: str) -> Suite:
-    """The republic by locality since 2000 and the regions of the last years (traps 1 to 6, identities 1 and 3 of the dossier)."""
+    """The republic by locality since 2000 and the regions of the last years (bns.md 7.3, 7.5, 8.1, 8.3)."""
     view, key = "stg_bns__net_migration", ("area_code", "year", "locality_code", "ethnicity_code", "sex_code")
     return Suite(
         view,

@@ -1,4 +1,4 @@
-"""Gate 1 of the Missing Migrants Project. Rules: iom.md, section M; a rule changes only with a written reason."""
+"""Gate 1 of the Missing Migrants Project. Rules: iom.md 4, 7 and 8; a rule changes only with a written reason."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _right_way_round(schema: str) -> Check:
 
 
 def _doubled() -> Check:
-    """Trap 10: complete duplicates are kept and flagged, for the agency's own total counts them."""
+    """Complete duplicates are kept and flagged, for the agency's own total counts them (iom.md 7.10)."""
     return none_of(
         "no incident is filed twice in the same words",
         "warn",

@@ -18,7 +18,7 @@ def checks(schema: str) -> list[Check]:
 
 
 def _net_flow_is_inbound_less_outbound(schema: str) -> Check:
-    """Identity 8.1 of uis.md, inside one edition; the interface writes floats."""
+    """Inside one edition (uis.md 8.1); the interface writes floats."""
     return none_of(
         "the net flow of students is inbound less outbound, in every edition",
         "hold",
@@ -54,7 +54,7 @@ def _partners_make_the_total(schema: str) -> Check:
 
 
 def _breakdown_is_complete(schema: str) -> Check:
-    """Section 8.3 of uis.md: below 0.9 a year tells nothing of shares and trends; the mart flags it and gives no share."""
+    """Below 0.9 a year tells nothing of shares and trends; the mart flags it and gives no share (uis.md 8.3)."""
     return none_of(
         "partners report at least 0.9 of the total of students",
         "warn",
@@ -67,7 +67,7 @@ def _breakdown_is_complete(schema: str) -> Check:
 
 
 def _totals_of_residences_agree(schema: str) -> Check:
-    """Identity 3 of iom.md: two tables of one edition give a residence the same stock."""
+    """Two tables of one edition give a residence the same stock (undesa.md 8.3)."""
     return none_of(
         "both tables of an edition give a residence the same stock of migrants",
         "hold",

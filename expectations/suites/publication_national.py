@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from expectations.check import Check, none_of
 
-# Regional balances of 2024 differ from the derived ones by -12 to 5 persons, summing to 0 (dossier 8.4)
+# Regional balances of 2024 differ from the derived ones by -12 to 5 persons, summing to 0 (bns.md 8.4)
 TOLERANCE_PERSONS = 15
 
 
@@ -22,7 +22,7 @@ def checks(schema: str) -> list[Check]:
 
 
 def _balance_of_all_flows_is_external(schema: str) -> Check:
-    """Identity 1: inside the republic nobody is lost, so its balance of all flows is the external one. 25 of 25 years, exact."""
+    """Inside the republic nobody is lost, so its balance of all flows is the external one: 25 of 25 years, exact (bns.md 8.1)."""
     return none_of(
         "the balance of all flows of the republic is its external balance",
         "hold",
@@ -82,7 +82,7 @@ def _groups_make_the_total(schema: str) -> Check:
 
 
 def _specialties_are_two_levels(schema: str) -> Check:
-    """Identity 9: the specialties cover exactly those with tertiary or vocational secondary education."""
+    """The specialties cover exactly those with tertiary or vocational secondary education (bns.md 8.9)."""
     return none_of(
         "the specialties make tertiary and vocational secondary education",
         "hold",
@@ -106,7 +106,7 @@ def _specialties_are_two_levels(schema: str) -> Check:
 
 
 def _net_migration_is_derived_again(schema: str) -> Check:
-    """Identity 4: population + natural increase + net migration = population a year later, within the tolerance of revised years."""
+    """Population + natural increase + net migration = population a year later, within the tolerance of revised years (bns.md 8.4)."""
     return none_of(
         f"the derived net migration is the published one within {TOLERANCE_PERSONS} persons",
         "hold",
@@ -127,7 +127,7 @@ def _net_migration_is_derived_again(schema: str) -> Check:
 
 
 def _external_parts_make_the_republic(schema: str) -> Check:
-    """Identity 6: the external parts of the regions make the external balance of the republic."""
+    """The external parts of the regions make the external balance of the republic (bns.md 8.6)."""
     return none_of(
         "the external parts of the regions make the external balance",
         "hold",
@@ -150,7 +150,7 @@ def _external_parts_make_the_republic(schema: str) -> Check:
 
 
 def _matrix_within_internal_moves(schema: str) -> Check:
-    """Trap 13: moves from region to region are part of all internal moves."""
+    """Moves from region to region are part of all internal moves (bns.md 7.13)."""
     return none_of(
         "inter-regional moves are no more than all internal moves",
         "hold",

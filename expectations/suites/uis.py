@@ -1,4 +1,4 @@
-"""Gate 1 of the UNESCO Institute for Statistics. Rules and bounds: uis.md; a bound changes only with a written reason."""
+"""Gate 1 of the UNESCO Institute for Statistics. Rules: uis.md 4, 7 and 8; a bound changes only with a written reason."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ FEWEST_UNITS = 5
 KEY = ("cube_code", "area_code", "partner_area_code", "year")
 
 
-def gate1(dataset: str, schema: str) -> Suite:
-    """The suite of a dataset; `schema` holds the staging views. Raises `KeyError` for a dataset without a suite."""
+def gate1(dataset: str, _schema: str) -> Suite:
+    """The suite of a dataset. Raises `KeyError` for a dataset without a suite."""
     own = {
         "students_from_kazakhstan": [_not_at_home(), withdrawn(KEY, "reject")],
         "students_to_kazakhstan": [_not_at_home(), withdrawn(KEY, "reject")],
@@ -36,7 +36,7 @@ def gate1(dataset: str, schema: str) -> Suite:
 
 
 def _not_at_home() -> Check:
-    """Trap 13: some countries report their own students among the mobile ones; the fact leaves them out."""
+    """Some countries report their own students among the mobile ones; the fact leaves them out (uis.md 7.13)."""
     return none_of(
         "nobody is a foreign student at home",
         "warn",

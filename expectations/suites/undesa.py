@@ -1,4 +1,4 @@
-"""Gate 1 of the UN Population Division. Rules: iom.md, section S; a rule changes only with a written reason."""
+"""Gate 1 of the UN Population Division. Rules: undesa.md 4.3, 7 and 8; a rule changes only with a written reason."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ VIEW = "stg_undesa__stock"
 KEY = ("cube_code", "residence_area_code", "origin_area_code", "period_start_date", "sex_code")
 
 
-def gate1(dataset: str, schema: str) -> Suite:
-    """The suite of a dataset; `schema` holds the staging views. Raises `KeyError` for a dataset without a suite."""
+def gate1(dataset: str, _schema: str) -> Suite:
+    """The suite of a dataset. Raises `KeyError` for a dataset without a suite."""
     own = {
         "stock_by_destination_and_origin": [
             _has_kazakhstan(),
@@ -35,7 +35,7 @@ def gate1(dataset: str, schema: str) -> Suite:
             *Years(("residence_area_code", "origin_area_code", "sex_code"), only="not is_group", stated="obs_status = 'N'").checks(
                 "warn" if dataset == "stock_by_destination_and_origin" else "reject"
             ),
-            # a new edition replaces the whole history, with pairs that come and go and stocks that halve (iom.md 6)
+            # a new edition replaces the whole history, with pairs that come and go and stocks that halve (undesa.md 6)
             withdrawn(KEY, "warn", only="sex_code = '_T'"),
             revised(KEY, 0.25, only="sex_code = '_T'"),
         ],
@@ -74,7 +74,7 @@ def _asked_edition() -> Check:
 
 
 def _sexes_make_all(tolerance: int) -> Check:
-    """Identity 1 of the dossier; where one of the three is missing there is nothing to compare."""
+    """Where one of the three is missing there is nothing to compare (undesa.md 8.1)."""
     return none_of(
         "men and women make all",
         "reject",
@@ -93,7 +93,7 @@ def _sexes_make_all(tolerance: int) -> Check:
 
 
 def _parts_make_the_world(part: str, other: str, tolerance: int = 0) -> Check:
-    """Identity 1: the areas make the World of the same row or column; a World stands only where the set is complete.
+    """The areas make the World of the same row or column (undesa.md 8.1); a World stands only where the set is complete.
 
     The World holds what areas without a figure have, too: in the edition of 2020 South Sudan before 2011, 0.02 % of it at most.
     """

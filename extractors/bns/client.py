@@ -1,4 +1,4 @@
-"""Requests to the bureau: Taldau's tree of an index, and the files of stat.gov.kz (dossier sections 2 and 3)."""
+"""Requests to the bureau: Taldau's tree of an index, and the files of stat.gov.kz (bns.md 2 and 3)."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def _region_rows(dataset: Dataset, year: str, body: bytes) -> Iterator[Row]:
         raise ContractError(f"{year}, line 2", "at least one region", "none")
 
 
-def parse_matrix(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
+def parse_matrix(_dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
     """Moves from region to region, one slice a year. Raises `ContractError` with the line."""
     header, records = decode_table(answers[0].body, ",")
     if header != MATRIX_HEADER:

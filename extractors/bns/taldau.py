@@ -1,4 +1,4 @@
-"""Taldau's JSON: the tree of an index, and the flat cube that stat.gov.kz gives for an element (dossier sections 3.1 and 3.4)."""
+"""Taldau's JSON: the tree of an index, and the flat cube that stat.gov.kz gives for an element (bns.md 3.1 and 3.4)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TREE_PERIOD = re.compile(r"y(0[1-9]|1[0-2])(19|20)\d\d\*?")
 YEAR_DATE = re.compile(r"31\.12\.((?:19|20)\d\d)")
 
 
-def parse_tree(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
+def parse_tree(_dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
     """One row a period of a node. Raises `ContractError` with the JSON pointer."""
     nodes = _objects(answers[0].body, "tree nodes")
     same = tuple(answers[0].asked_once(name) for name in ("p_index_id", "p_period_id", "p_dicIds", "p_terms"))

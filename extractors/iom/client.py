@@ -1,4 +1,4 @@
-"""Requests to the Missing Migrants Project: one answer a year, no key (dossier section 2.1)."""
+"""Requests to the Missing Migrants Project: one answer a year, no key (iom.md 2.1)."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ FIGURES = tuple(name for name in REQUIRED if name.startswith(("number_", "total_
 YEAR = r"/global-figures/(\d{4})/json"
 
 
-def parse(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
+def parse(_dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
     """The incidents of each year that was asked for, a slice a year, with year and JSON pointer as address."""
     return one_slice_an_answer(INCIDENT, answers, lambda answer: answer.named(YEAR), _incidents, figures=FIGURES)
 

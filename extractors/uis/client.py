@@ -1,4 +1,4 @@
-"""Requests to the UIS data API: the default version first, then every question pinned to it (dossier sections 2 and 5)."""
+"""Requests to the UIS data API: the default version first, then every question pinned to it (uis.md 2 and 5)."""
 
 from __future__ import annotations
 

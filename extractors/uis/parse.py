@@ -234,7 +234,7 @@ def _decode(text: bytes, prefix: str, first: int) -> _Block:
     between, *fields = (parts[number :: 1 + len(FIELDS)] for number in range(1 + len(FIELDS)))
     if any(between):
         return _Block(read_json(f"[{decoded}]", f"{prefix}/records", first), [], set(), set())
-    # no field holds a comma or a quote of its own, so that the quotes can go and a bare null is nobody's text
+    # no field holds a comma or a quote of its own, so that the quotes can go and a bare null cannot be text
     lines = "\n".join(map(",".join, zip(*fields, strict=True))).replace(",null", ",").replace('"', "").split("\n")
     indicators, units = ({name.strip('"') for name in set(column)} for column in fields[:2])
     return _Block([], lines, indicators, units, not _is_spelt_otherwise("\n".join(["", *fields[VALUE], ""])))

@@ -1,4 +1,4 @@
-"""Requests to the Population Division: one workbook an edition, no interface besides (dossier section 2.3)."""
+"""Requests to the Population Division: one workbook an edition, no interface besides (undesa.md 2.3)."""
 
 from __future__ import annotations
 

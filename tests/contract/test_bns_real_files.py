@@ -11,9 +11,9 @@ import pytest
 
 from extractors.archive import Archive
 from extractors.bns.client import fetch
-from extractors.bundled.bns import write
 from extractors.http import ReplayTransport
 from extractors.rows import WHOLE, Parsed
+from sample.bns import write
 from tests.asked import as_bundled
 from tests.asked import parse as read
 from warehouse.profile import BUNDLED_ARCHIVE

@@ -45,12 +45,12 @@ def _variables(profile: Profile) -> dict[str, str]:
 def _targets() -> dict[str, str]:
     """The targets of the Makefile with their recipes."""
     makefile = (ROOT / "Makefile").read_text()
-    return dict(re.findall(r"^([a-z-]+):.*\n((?:\t.*\n)*)", makefile, flags=re.M))
+    return dict(re.findall(r"^([a-z-]+):.*\n((?:\t.*\n)*)", makefile, flags=re.MULTILINE))
 
 
 def _texts() -> Iterator[tuple[str, str]]:
     """What people read: documents, pages and other files whole, of the code its strings."""
-    documents = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "reporting").rglob("*.j2")]
+    documents = [*ROOT.glob("*.md"), *ROOT.glob("[a-z]*/README.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "reporting").rglob("*.j2")]
     others = [ROOT / "docker-compose.yml", ROOT / "Dockerfile", ROOT / "Makefile", *(ROOT / ".ci").iterdir()]
     code = [ROOT / "pipeline.py", *(file for room in ROOMS for file in (ROOT / room).rglob("*.py"))]
     for file in (*documents, *others):
@@ -63,14 +63,14 @@ def _texts() -> Iterator[tuple[str, str]]:
 
 def _spoken(text: str) -> Iterator[str]:
     """The commands in a text: in backticks, in <code>, in a block, in brackets, or after `run`; elsewhere "make" is an English word."""
-    blocks = re.findall(r"^```[^\n]*\n(.*?)^```", text, flags=re.M | re.S)
+    blocks = re.findall(r"^```[^\n]*\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
     for block in blocks:
-        yield from re.findall(r"^(?:\$ )?(make .*|.*pipeline\.py .*)$", block, flags=re.M)
-    yield from re.findall(r"`([^`\n]+(?:\n[^`\n]+)?)`", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S))
+        yield from re.findall(r"^(?:\$ )?(make .*|.*pipeline\.py .*)$", block, flags=re.MULTILINE)
+    yield from re.findall(r"`([^`\n]+(?:\n[^`\n]+)?)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
     yield from re.findall(r"<code>(.*?)</code>", text)
     yield from re.findall(r"\((make [^)]*)\)", text)
     yield from re.findall(r"\brun (make [a-z-]+)", text)
-    yield from re.findall(r"^\s*(?:exec )?(make .*)$", text, flags=re.M) if "#!" in text[:2] else ()
+    yield from re.findall(r"^\s*(?:exec )?(make .*)$", text, flags=re.MULTILINE) if "#!" in text[:2] else ()
 
 
 def _said() -> list[tuple[str, str]]:
@@ -119,7 +119,7 @@ def test_every_module_that_is_named_exists() -> None:
 
 def test_every_target_is_described_and_phony() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, flags=re.M)
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, flags=re.MULTILINE)
     assert set(phony.split()) == set(_targets())
 
 

@@ -216,7 +216,7 @@ def test_folders_of_volumes_are_made_for_the_image_user(compose: dict[str, Any])
     """A named volume takes the owner of the folder that the image has in its place; without one root would own it."""
     made = set(re.findall(r"/opt/koshi\S*", (ROOT / "Dockerfile").read_text(encoding="utf-8").split("USER airflow")[0]))
     for profile in ("sample", "live"):
-        for _, service in _interpolated(_env() | {"KOSHI_PROFILE": profile})["services"].items():
+        for service in _interpolated(_env() | {"KOSHI_PROFILE": profile})["services"].values():
             for volume in service.get("volumes", []):
                 target = volume.split(":")[1]
                 assert not target.startswith("/opt/koshi") or any(path == target or path.startswith(f"{target}/") for path in made), target

@@ -13,7 +13,6 @@ from rich.console import Console
 
 from extractors import delivery
 from extractors.archive import Archive, ArchiveError, Request
-from extractors.bundled.answer import store
 from extractors.delivery import client_of, deliver, unasked_files
 from extractors.http import ReplayTransport
 from extractors.iom.client import questions
@@ -21,6 +20,7 @@ from extractors.landing import Landed
 from extractors.source import Source, load_source
 from reporting import summary
 from reporting.run_log import RunLog
+from sample.answer import store
 from tests.state import read
 from warehouse.profile import BUNDLED_ARCHIVE, Profile
 

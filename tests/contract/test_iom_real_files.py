@@ -1,4 +1,4 @@
-"""The Missing Migrants answer of 2018, as served and as bundled: identities of the dossier."""
+"""The Missing Migrants answer of 2018, as served and as bundled: identities (iom.md 8)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from datetime import date
 from pathlib import Path
 
 from extractors.archive import Archive, Snapshot
-from extractors.bundled.iom import FREE_TEXT, write
 from extractors.http import ReplayTransport
 from extractors.iom.client import fetch
 from extractors.iom.parse import INCIDENT
 from extractors.rows import Row
+from sample.iom import FREE_TEXT, write
 from tests.asked import as_bundled
 from tests.asked import parse as read
 

@@ -66,7 +66,7 @@ def test_postgresql_15_is_enough(url: str, tmp_path: Path, monkeypatch: pytest.M
         reader.execute("set transaction_read_only = off")
         assert reader.execute("select lo_create(0) > 0").fetchone() == (True,)
         reader.rollback()
-    (told,) = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "operations.md").read_text(encoding="utf-8"), flags=re.S)
+    (told,) = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "operations.md").read_text(encoding="utf-8"), flags=re.DOTALL)
     with psycopg.connect(url.replace("operator@", "admin@"), autocommit=True) as administrator:
         administrator.execute(told)
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):

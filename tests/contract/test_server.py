@@ -43,7 +43,7 @@ def test_a_stranger_on_the_port_is_not_taken_for_ours() -> None:
     with socket.socket() as stranger:
         stranger.bind(("127.0.0.1", 0))
         stranger.listen()
-        threading.Thread(target=lambda: stranger.accept()[0].close(), daemon=True).start()
+        threading.Thread(target=lambda: stranger.accept()[0].close(), daemon=True).start()  # noqa: PLW0108 - asks for a caller in the thread
         assert server._trouble(dataclasses.replace(mine, port=stranger.getsockname()[1])) is not None
     assert server._trouble(dataclasses.replace(mine, system_identifier="1")) == f"another server answers on port {mine.port}"
     assert server._trouble(mine) is None

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from extractors.archive import Archive, Snapshot
-from extractors.bundled import uis
 from extractors.http import ReplayTransport
 from extractors.rows import WHOLE, ContractError
 from extractors.source import Dataset, load_source
 from extractors.uis import client, parse
+from sample import uis
 from tests.asked import as_bundled
 from tests.asked import parse as read
 from warehouse.profile import BUNDLED_ARCHIVE

@@ -1,4 +1,4 @@
-"""The migrant stock figures at hand, and the bundled answers written from them: identities of the dossier."""
+"""The migrant stock figures at hand, and the bundled answers written from them: identities (undesa.md 8)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from extractors.archive import Archive, Snapshot
-from extractors.bundled.undesa import write
 from extractors.http import ReplayTransport
 from extractors.rows import WHOLE, Row
 from extractors.source import load_source
 from extractors.undesa.client import fetch
 from extractors.undesa.parse import STOCK
+from sample.undesa import write
 from tests.asked import parse as read
 
 SOURCE = load_source("undesa")

@@ -13,10 +13,10 @@ import pytest
 
 from expectations.intake import take_in
 from extractors.archive import Archive
-from extractors.bundled.answer import store
 from extractors.iom.client import requests
 from extractors.source import load_source
 from reporting import serve, site
+from sample.answer import store
 from tests import small
 from tests.markup import HOSTILE, is_plain
 from warehouse import publication

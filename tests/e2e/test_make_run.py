@@ -99,7 +99,7 @@ def test_make_run_publishes_offline_and_a_second_run_finds_nothing_new(tmp_path:
     assert (told["outcome"], told["exit_code"], told["sentence"]) == ("nothing new", 0, second.splitlines()[-1])
     assert sorted(told["datasets"]) == DECLARED
 
-    # bns.md section 8: 17,425 - 24,147 = -6,722; mean population (19,503,159 + 19,766,807) / 2 = 19,634,983
+    # bns.md 8.1, 8.7: 17,425 - 24,147 = -6,722; mean population (19,503,159 + 19,766,807) / 2 = 19,634,983
     assert "2022 17425 24147 -6722 8.9 12.3 -3.4" in asked
     assert "2023 25387 16094 9293" in asked
     assert "2024 29282 12732 16550" in asked

@@ -196,7 +196,8 @@ def test_check_finds_nothing_where_nothing_was_changed(landed: Profile) -> None:
 
 def test_check_looks_at_what_has_not_landed_as_well(landed: Profile) -> None:
     put(landed, "external_departures", b"not landed yet", "2026-02-01")
-    _flip(Path(landed.archive, "snapshots", *(lambda sha: (sha[:2], sha))(hashlib.sha256(b"not landed yet").hexdigest())))
+    sha = hashlib.sha256(b"not landed yet").hexdigest()
+    _flip(Path(landed.archive, "snapshots", sha[:2], sha))
     (finding,) = check(landed)
     assert "the bytes of manifests/bns/external_departures/" in finding
 

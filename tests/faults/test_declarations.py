@@ -14,7 +14,6 @@ from extractors import landing, replay
 from extractors import reparse as reparse_module
 from extractors.archive import Archive, Request, archive_of
 from extractors.bns import parse as bns_parse
-from extractors.bundled.answer import store
 from extractors.iom.client import requests as iom_requests
 from extractors.replay import catch_up
 from extractors.rows import WHOLE, Answered, Parsed
@@ -22,6 +21,7 @@ from extractors.source import Dataset, Source, load_source
 from extractors.uis import parse as uis_parse
 from extractors.uis.client import requests as uis_requests
 from extractors.uis.client import version_request
+from sample.answer import store
 from tests.small import NOTE, arrivals, departures, land_all, population, put, tree
 from tests.state import read, state
 from warehouse.connection import connect
@@ -40,8 +40,8 @@ def test_deliveries_that_say_the_same_in_another_order_make_no_release(bare: Pro
     assert [one.known for one in land_all(bare, load_source("bns"), "external_arrivals")] == [True] * 3
 
 
-INCIDENT = {name: "1" for name in ("web_id", "region", "reported_date", "number_dead", "number_missing", "total_dead_and_missing")}
-INCIDENT |= {name: "1" for name in ("number_of_survivors", "number_of_female", "number_of_male", "number_of_children")}
+INCIDENT = dict.fromkeys(("web_id", "region", "reported_date", "number_dead", "number_missing", "total_dead_and_missing"), "1")
+INCIDENT |= dict.fromkeys(("number_of_survivors", "number_of_female", "number_of_male", "number_of_children"), "1")
 INCIDENT |= {"country_of_incident": "Kazakhstan", "location_coodinates": "1, 2", "source_quality": "1"}
 YEARS = ("2016", "2017", "2018", "2019")
 

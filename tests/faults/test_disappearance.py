@@ -15,13 +15,13 @@ from expectations.settle import settle
 from extractors import landing
 from extractors import reparse as reparse_module
 from extractors.archive import archive_of
-from extractors.bundled.answer import store
 from extractors.iom import parse as iom_parse
 from extractors.iom.client import requests
 from extractors.replay import catch_up
 from extractors.rows import Answered, Parsed
 from extractors.source import Dataset, load_source
 from reporting.datasets import Line, lines
+from sample.answer import store
 from tests.conftest import new_profile
 from tests.small import NOTE, land_all, population, put
 from tests.state import read
@@ -31,7 +31,7 @@ from warehouse.publication import decide
 
 
 def _incidents(count: int, factor: int = 1) -> bytes:
-    incident = {name: "" for name in ("number_of_survivors", "number_of_female", "number_of_male", "number_of_children")}
+    incident = dict.fromkeys(("number_of_survivors", "number_of_female", "number_of_male", "number_of_children"), "")
     incident |= {"region": "Central Asia", "reported_date": "2018-03-01", "number_missing": "0", "country_of_incident": "Kazakhstan"}
     incident |= {"location_coodinates": "43.2, 76.9", "source_quality": "4"}
     return json.dumps(

@@ -86,7 +86,7 @@ def clean(tmp_path_factory: pytest.TempPathFactory, template: str) -> State:
 
 def test_every_step_of_the_code_is_described() -> None:
     page = (ROOT / "docs" / "steps.md").read_text()
-    assert tuple(re.findall(r"^\| `([a-z0-9_.]+)` \|", page, flags=re.M)) == STEPS
+    assert tuple(re.findall(r"^\| `([a-z0-9_.]+)` \|", page, flags=re.MULTILINE)) == STEPS
 
 
 def _killed_and_run_again(profile: Profile, places: list[str]) -> State:

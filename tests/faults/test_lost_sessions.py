@@ -1,4 +1,4 @@
-"""The server ends sessions of ours in the middle of a deed, as it does when the machine has no memory: the deed begins anew, or says so."""
+"""The server ends sessions of ours in the middle of a step, as it does when memory runs out: the step runs again, or says so."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ from openpyxl.worksheet.worksheet import Worksheet
 from expectations.gate1 import Verdict
 from expectations.intake import take_in
 from extractors.archive import Archive, Snapshot, archive_of
-from extractors.bundled.answer import store, workbook_bytes
 from extractors.source import load_source
+from sample.answer import store, workbook_bytes
 from tests.conftest import new_profile
 from tests.small import NOTE
 from tests.state import read

@@ -8,9 +8,9 @@ from pathlib import Path
 from openpyxl import load_workbook
 
 from extractors.backup import back_up, restore
-from extractors.bundled.answer import workbook_bytes
 from extractors.replay import catch_up
 from extractors.verify import check
+from sample.answer import workbook_bytes
 from tests.conftest import new_profile
 from tests.small import arrivals, fill, population, put, run, tree
 from tests.state import read, state

@@ -7,9 +7,9 @@ import json
 from expectations.intake import take_in
 from expectations.settle import settle
 from extractors.archive import Archive, Request
-from extractors.bundled.answer import store
 from extractors.source import load_source
 from extractors.uis.client import requests, version_request
+from sample.answer import store
 from tests.small import NOTE, arrivals, departures, population, put, run, tree
 from tests.state import read
 from warehouse.profile import Profile

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from extractors.archive import Archive
-from extractors.bundled.answer import store
+from sample.answer import store
 from tests.asked import questions
 from tests.fuzz.sound import SOURCES, answers, check_said, outcome
 from tests.small import land_all
@@ -48,12 +48,11 @@ def test_none_of_them_keeps_the_deliveries_behind_it_from_landing(bare: Profile)
     for name, deliveries in by_dataset.items():
         code, _, short = name.partition(".")
         source = SOURCES[code]
-        for bodies in (*deliveries, answers(name)):
+        for answered in (*deliveries, answers(name)):
             day += 1
-            asked = questions(code, source.dataset(short))
+            asked, bodies = questions(code, source.dataset(short)), answered
             if code == "uis":
-                asked = asked[:1] + asked[-1:]
-                bodies = (bodies[0], bodies[-1])
+                asked, bodies = asked[:1] + asked[-1:], (answered[0], answered[-1])
             for number, (request, body) in enumerate(zip(asked, bodies, strict=False), 1):
                 store(
                     archive, source, short, request, body, delivered=f"2026-{day // 28 + 1:02}-{day % 28 + 1:02}T00:00:00+00:00",

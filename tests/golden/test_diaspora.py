@@ -1,4 +1,4 @@
-"""The diaspora by residence, and incidents on the way: figures of the UN Population Division and of IOM (iom.md 6 and 8)."""
+"""The diaspora by residence, and incidents on the way: figures of the UN Population Division and of IOM (undesa.md 6 and 8, iom.md 8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The balance of external migration, against figures printed and identities of the dossier (bns.md section 8)."""
+"""The balance of external migration, against figures printed and identities (bns.md 8)."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_the_republic_that_no_row_prints_is_derived_and_marked(published: Reader
         " where area_code = 'KAZ' and derivation is not null and cube_code = 'bns.population.region' order by 1"
     ).fetchall()
     mark = "sum of the complete partition of 20 regions"
-    # identity 4: 20,033,842 + 233,007 + 16,550 = 20,283,399
+    # bns.md 8.4: 20,033,842 + 233,007 + 16,550 = 20,283,399
     assert [(date, value) for date, value, _ in rows] == [
         ("2022-01-01", 19_503_159), ("2023-01-01", 19_766_807), ("2024-01-01", 20_033_842), ("2025-01-01", 20_283_399),
     ]  # fmt: skip

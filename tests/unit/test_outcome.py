@@ -56,7 +56,7 @@ def test_a_task_that_is_no_dataset_is_named_with_its_reason() -> None:
     told = "nothing was published; readers see what they saw before; settle failed: BuildError: dbt: model x ended error."
     assert ended.last_line == f"Broken (exit code 1): {told}"
     # killed from outside: nothing was told
-    assert "task warehouse.settle failed without a word" in outcome.of(RunLog(), [], {"warehouse.settle": "failed"}, None).last_line
+    assert "task warehouse.settle failed and gave no reason" in outcome.of(RunLog(), [], {"warehouse.settle": "failed"}, None).last_line
 
 
 def test_run_json_tells_the_outcome_and_that_a_run_was_killed(tmp_path: Path) -> None:

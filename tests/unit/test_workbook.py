@@ -73,7 +73,8 @@ def test_a_cell_has_the_value_that_the_workbook_shows(cell: str, expected: objec
 def test_a_number_whose_style_is_a_date_is_a_date() -> None:
     formats = "".join(f'<xf numFmtId="{number}"/>' for number in (0, 14, 170))
     styles = f'<numFmts><numFmt numFmtId="170" formatCode="yyyy"/></numFmts><cellXfs>{formats}</cellXfs>'
-    assert [value(f'<c r="B2" s="{style}"><v>43831</v></c>', styles=styles) for style in range(3)] == [43831, *[datetime(2020, 1, 1)] * 2]
+    day = datetime(2020, 1, 1)  # noqa: DTZ001 - a workbook knows no zone
+    assert [value(f'<c r="B2" s="{style}"><v>43831</v></c>', styles=styles) for style in range(3)] == [43831, day, day]
     assert error(f'<row r="2">{REGION}<c r="B2" s="1"><v>1e300</v></c></row>', styles=styles).position == "T!B2"
 
 

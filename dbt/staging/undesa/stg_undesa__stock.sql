@@ -84,7 +84,7 @@ resolved as (
         origin_name.area_code as named_origin_area_code,
         nullif(btrim(cells.data_type), '') as population_basis,
         case when cells.period ~ '^(19|20)\d\d$' then cells.period::int end as year,
-        -- groups of areas overlap each other, and 927 stands in the table twice (iom.md 7.3): only areas are taken
+        -- groups of areas overlap each other, and 927 stands in the table twice (undesa.md 7.3): only areas are taken
         coalesce(residence.area_code is null and cells.destination_code ~ '^(9|1[5-8]|55)\d\d$', false) as is_group_of_residences,
         coalesce(origin.area_code is null and cells.origin_code ~ '^(9|1[5-8]|55)\d\d$', false) as is_group_of_origins,
         case
@@ -105,7 +105,7 @@ resolved as (
     left join names as origin_name on {{ normalised("rtrim(cells.origin, ' *')") }} = origin_name.alias
 ),
 
--- `..` not available, `~` suppressed, an em dash less than half of the unit (iom.md 4.3)
+-- `..` not available, `~` suppressed, an em dash less than half of the unit (undesa.md 4.3)
 judged as (
     select
         *,

@@ -11,9 +11,9 @@ from openpyxl import Workbook, load_workbook
 
 from extractors.archive import Archive
 from extractors.bns.client import requests
-from extractors.bundled.answer import store, workbook_bytes
-from extractors.bundled.bns_tables import write_tables
 from extractors.source import Source, load_source
+from sample.answer import store, workbook_bytes
+from sample.bns_tables import write_tables
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 REPUBLIC_TERM = "741880"

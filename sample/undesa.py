@@ -11,10 +11,10 @@ from pathlib import Path
 from openpyxl import Workbook, load_workbook
 
 from extractors.archive import Archive
-from extractors.bundled.answer import store, workbook_bytes
 from extractors.source import Source, load_source
 from extractors.undesa.client import questions
 from extractors.undesa.parse import HEADER_ROW
+from sample.answer import store, workbook_bytes
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CODES_FILE = "ref/countrynames_gdidata.csv"
@@ -135,7 +135,7 @@ def _kept(pairs: dict[Pair, Figures], countries: set[str], world: Figures) -> di
 
 
 def _pair_book(label: str, pairs: dict[Pair, Figures], types: dict[str, str], blocks: list[str]) -> Workbook:
-    """Table 1 of the workbook by destination and origin (its columns: dossier section 3.3)."""
+    """Table 1 of the workbook by destination and origin (its columns: undesa.md 3.3)."""
     years = sorted({year for figures in pairs.values() for year, _ in figures})
     book = Workbook()
     sheet = book.worksheets[0]

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from extractors.archive import Archive, Request
-from extractors.bundled.answer import shipped, store
 from extractors.source import Source, load_source
 from extractors.uis.client import requests, version_request
+from sample.answer import shipped, store
 
 JSON = "application/json; charset=utf-8"
 HOSTS_FILE = "subset/students_from_KAZ_by_destination_2022release.csv"

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 from extractors.archive import Archive
-from extractors.bundled.answer import store
 from extractors.iom.client import questions
 from extractors.source import load_source
+from sample.answer import store
 
 ANSWER_FILE = "iom_mmp/2018-json.json"
 # Taken from the agency in September 2025, the day is not recorded

@@ -1,6 +1,6 @@
 """Writes the bundled archive: answers in the interfaces' own wire shape, made from figures at hand.
 
-    python -m extractors.bundled.reconstruct INPUT_FOLDER [--archive FOLDER]
+    python -m sample.reconstruct INPUT_FOLDER [--archive FOLDER]
 
 `INPUT_FOLDER` holds the files described in docs/data.md, one folder an agency. What is written carries figures and codes only,
 says `capture: reconstructed`, and names source, licence and attribution. Writing it again gives the same bytes.
@@ -28,7 +28,7 @@ def main(
     """Writes every reconstructed answer into the archive."""
     target = Archive(archive)
     for agency, folder in AGENCIES.items():
-        count = importlib.import_module(f"extractors.bundled.{agency}").write(inputs / folder, target)
+        count = importlib.import_module(f"sample.{agency}").write(inputs / folder, target)
         typer.echo(f"{agency}: {count} answers")
 
 

@@ -14,8 +14,8 @@ from typing import Any
 from extractors.archive import Archive
 from extractors.bns.client import questions, requests
 from extractors.bns.printed import PRINTED
-from extractors.bundled.answer import store
 from extractors.source import Source
+from sample.answer import store
 from warehouse.profile import ROOT
 
 CSV = "text/csv; charset=utf-8"

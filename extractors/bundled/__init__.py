@@ -1,1 +1,0 @@
-"""The bundled archive and the generators that wrote it."""
