@@ -81,6 +81,7 @@ class Part:
 
     @property
     def table(self) -> sql.Identifier:
+        """Where it lies."""
         return sql.Identifier("bi" if self.is_default else "bi_rest", self.relation.name)
 
     @property
