@@ -12,7 +12,7 @@ from warehouse.profile import ROOT
 # What gate verdicts and publications depend on …
 CODE = ("dbt", "extractors", "expectations")
 # … and what core facts depend on.
-CORE = ("dbt/dbt_project.yml", "dbt/macros", "dbt/seeds", "dbt/staging", "dbt/core")
+CORE = ("dbt/dbt_project.yml", "dbt/macros", "dbt/seeds", "dbt/models/staging", "dbt/models/core")
 # What the parsers of all sources read by.
 READING = ("extractors/rows.py", "extractors/decode.py", "extractors/workbook.py")
 SUFFIXES = {".py", ".sql", ".yml", ".csv"}
@@ -44,7 +44,7 @@ def parser_fingerprint(source: str) -> str:
 def verdict_fingerprint(source: str) -> str:
     """12 hexadecimal digits over the code that gate 1 judges the releases of a source by."""
     gate = (*(f"expectations/{name}" for name in ("check.py", "gate1.py", "places.py", "validation.py", "suites")), "extractors/source.py")
-    typed = ("dbt/dbt_project.yml", "dbt/macros", "dbt/seeds", f"dbt/staging/{source}")
+    typed = ("dbt/dbt_project.yml", "dbt/macros", "dbt/seeds", f"dbt/models/staging/{source}")
     return _fingerprint(ROOT, [*gate, *typed, f"extractors/{source}/source.yml"])
 
 

@@ -1,4 +1,3 @@
-{{ config(tags=['pub']) }}
 -- Every current figure of the two flows stands in the mart as it does in the facts, and the mart has no other.
 with flows as (
     select

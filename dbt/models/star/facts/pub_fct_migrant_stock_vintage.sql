@@ -1,0 +1,3 @@
+{{ config(alias='fct_migrant_stock_vintage') }}
+
+{{ facts_of('fct_migrant_stock', vintages=true) }}

@@ -1,0 +1,3 @@
+{{ config(alias='fct_migration_flow') }}
+
+{{ facts_of('fct_migration_flow', vintages=false) }}

@@ -1,0 +1,3 @@
+{{ config(alias='fct_migration_incident') }}
+
+{{ facts_of('fct_migration_incident', vintages=false) }}

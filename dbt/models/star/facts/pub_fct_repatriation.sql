@@ -1,0 +1,3 @@
+{{ config(alias='fct_repatriation') }}
+
+{{ facts_of('fct_repatriation', vintages=false) }}

@@ -1,0 +1,3 @@
+{{ config(alias='fct_student_mobility') }}
+
+{{ facts_of('fct_student_mobility', vintages=false) }}

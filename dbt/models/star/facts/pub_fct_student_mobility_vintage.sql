@@ -1,0 +1,3 @@
+{{ config(alias='fct_student_mobility_vintage') }}
+
+{{ facts_of('fct_student_mobility', vintages=true) }}

@@ -1,0 +1,3 @@
+{{ config(alias='fct_vital_event') }}
+
+{{ facts_of('fct_vital_event', vintages=false) }}
