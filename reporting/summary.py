@@ -60,16 +60,12 @@ def publication(profile: Profile) -> int | None:
 def _facts(profile: Profile) -> dict[str, dict[str, int]]:
     """Rows by fact in the current publication: of the current releases, and of all."""
     with connect(profile) as connection:
-        current = current_publication(connection)
-        if not current:
-            return {}
-        schema = f"pub_{hex_key(current[0])}"
         names = connection.execute(
-            r"select viewname from pg_views where schemaname = %s and viewname like 'fct\_%%' order by 1", [schema]
+            "select relname from pg_class where relnamespace = 'bi'::regnamespace and relkind in ('r', 'v') and relname ~ '^fct_' order by 1"
         ).fetchall()
         counts: dict[str, dict[str, int]] = {}
         for (name,) in names:
-            row = connection.execute(sql.SQL("select count(*) from {}").format(sql.Identifier(schema, name))).fetchone()
+            row = connection.execute(sql.SQL("select count(*) from {}").format(sql.Identifier("bi", name))).fetchone()
             fact = name.removesuffix("_vintage")
             counts.setdefault(fact, {})["all vintages" if name.endswith("_vintage") else "current"] = int(row[0]) if row else 0
         return counts

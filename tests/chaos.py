@@ -73,15 +73,19 @@ def publications(profile: Profile) -> set[Seen]:
         for (schema,) in schemas:
             whole: set[tuple[str, str]] = set()
             relations = connection.execute(
-                "select c.relname, exists (select 1 from pg_attribute as a where a.attrelid = c.oid and a.attname = 'row_kind')"
+                "select c.relname, array(select a.attname::text from pg_attribute as a where a.attrelid = c.oid"
+                "  and a.attname in ('row_kind', 'is_current') and not starts_with(c.relname, 'dim_'))"
                 " from pg_class as c where c.relnamespace = %s::regnamespace and c.relkind in ('r', 'v')",
                 [schema],
             ).fetchall()
-            for name, is_mart in relations:
+            for name, columns in relations:
                 relation: sql.Composable = sql.Identifier(str(schema), str(name))
-                if is_mart:
+                if "is_current" in columns:
+                    whole.add((f"{name}_vintage", checksum(connection, relation)))
+                    relation = sql.SQL("(select * from {} as vintages where is_current)").format(relation)
+                if "row_kind" in columns:
                     whole.add((f"{name}_all", checksum(connection, relation)))
-                    relation = sql.SQL("(select * from {} where row_kind = 'leaf')").format(relation)
+                    relation = sql.SQL("(select * from {} as every_kind where row_kind = 'leaf')").format(relation)
                 whole.add((str(name), checksum(connection, relation)))
             found.add(frozenset(whole))
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -242,7 +242,8 @@ def _missing(connection: Connection, publication_key: int) -> str | None:
 def _point_views(connection: Connection, schema: str) -> None:
     """Makes `bi` anew over a publication schema: views, comments and grants, inside the caller's transaction.
 
-    A relation with `row_kind` is a mart: its default view holds leaves only, `<mart>_all` everything.
+    Of a relation with `is_current`, `<name>_vintage` holds everything, and the others the current rows. Of one with `row_kind`, a mart,
+    `<name>_all` holds every kind, and the default view leaves only. `dim_release` is no such relation: it says which release is current.
     """
     if not is_built(connection, schema):
         raise PublicationError(f"schema {schema} does not stand as a whole: build it first")
@@ -257,24 +258,28 @@ def _point_views(connection: Connection, schema: str) -> None:
     for (name,) in old:
         connection.execute(sql.SQL("drop view bi.{}").format(sql.Identifier(name)))
     relations = connection.execute(
-        "select c.relname, obj_description(c.oid, 'pg_class'),"
-        " exists (select 1 from pg_attribute as a where a.attrelid = c.oid and a.attname = 'row_kind' and not a.attisdropped)"
+        "select c.relname, obj_description(c.oid, 'pg_class'), array(select a.attname::text from pg_attribute as a"
+        "  where a.attrelid = c.oid and a.attname in ('row_kind', 'is_current') and not starts_with(c.relname, 'dim_'))"
         " from pg_class as c where c.relnamespace = to_regnamespace(%s) and c.relkind in ('r', 'v') order by 1",
         [schema],
     ).fetchall()
-    for name, remark, is_mart in relations:
+    for name, remark, columns in relations:
         target = sql.Identifier(schema, name)
-        if is_mart:
-            _view(connection, name, target, f"{remark or ''} Leaves only: sums do not count twice; {name}_all holds all rows.", leaves=True)
-            _view(connection, f"{name}_all", target, f"{remark or ''} All rows: leaves, subtotals and totals (row_kind).")
+        current = ["is_current"] if "is_current" in columns else []
+        if "row_kind" in columns:
+            leaves = f"{remark or ''} Leaves only: sums do not count twice; {name}_all holds all rows."
+            _view(connection, name, target, leaves, [*current, "row_kind = 'leaf'"])
+            _view(connection, f"{name}_all", target, f"{remark or ''} All rows: leaves, subtotals and totals (row_kind).", current)
         else:
-            _view(connection, name, target, remark)
+            _view(connection, name, target, remark, current)
+        if current:
+            _view(connection, f"{name}_vintage", target, f"{remark or ''} Earlier vintages as well (is_current).", [])
     connection.execute("reset role")
 
 
-def _view(connection: Connection, name: str, target: sql.Identifier, remark: str | None, *, leaves: bool = False) -> None:
+def _view(connection: Connection, name: str, target: sql.Identifier, remark: str | None, conditions: list[LiteralString]) -> None:
     view = sql.Identifier("bi", name)
-    condition = sql.SQL(" where row_kind = 'leaf'") if leaves else sql.SQL("")
+    condition = sql.SQL(" where " + " and ".join(conditions)) if conditions else sql.SQL("")
     connection.execute(sql.SQL("create view {} as select * from {}").format(view, target) + condition)
     connection.execute(sql.SQL("comment on view {} is {}").format(view, sql.Literal(remark)))
     connection.execute(sql.SQL("grant select, references on {} to {}").format(view, sql.Identifier(READER)))

@@ -61,8 +61,8 @@ def test_a_forgotten_file_is_named(profile: Profile, root: Path, file: str, writ
 @pytest.mark.parametrize(
     ("file", "line", "named"),
     [
-        ("dbt/models/core/int_period__list.sql", f"'{VIEW}'", "dbt/models/core/int_period__list.sql"),
-        ("dbt/models/core/fct_population.sql", f"'{VIEW}'", "dbt/models/core/fct_….sql"),
+        ("dbt/models/core/release_period.sql", f"'{VIEW}'", "dbt/models/core/release_period.sql"),
+        ("dbt/models/core/int_population.sql", f"'{VIEW}'", "dbt/models/core/int_….sql"),
         ("dbt/models/staging/_sources.yml", "name: bns_table,", "dbt/models/staging/_sources.yml"),
         ("dbt/seeds/cube.csv", "bns,population,", "dbt/seeds/cube.csv"),
     ],

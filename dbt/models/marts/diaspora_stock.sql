@@ -27,7 +27,7 @@ ranked as (
             partition by releases.edition, fact.residence_area_key, fact.origin_area_key, fact.period_key, fact.sex_key
             order by case releases.dataset when 'stock_by_destination' then 1 else 2 end, releases.rank desc
         ) as preference
-    from {{ ref('pub_fct_migrant_stock_vintage') }} as fact
+    from {{ ref('fct_migrant_stock') }} as fact
     inner join releases on fact.release_key = releases.release_key
 ),
 
@@ -121,7 +121,7 @@ home as (
         row_number() over (
             partition by releases.edition, fact.area_key, fact.period_key, fact.sex_key order by releases.rank desc
         ) as preference
-    from {{ ref('pub_fct_area_indicator_vintage') }} as fact
+    from {{ ref('fct_area_indicator') }} as fact
     inner join releases on fact.release_key = releases.release_key
     where fact.indicator_key = {{ member_key('indicator', "'undesa.population'") }}
 ),
@@ -175,7 +175,6 @@ select
     periods.period_end_date,
     periods.year,
     case
-        when not releases.is_current then 'vintage'
         when measured.is_world_residence or measured.is_world_origin then 'total'
         when sexes.sex_code = '_T' then 'subtotal'
         else 'leaf'
@@ -205,6 +204,7 @@ select
     measured.obs_status,
     measured.is_provisional,
     measured.edition,
+    releases.is_current,
     measured.edition = measured.newest_edition as is_current_edition,
     measured.capture,
     releases.licence,

@@ -60,10 +60,11 @@ flows as (
         fact.value,
         fact.is_provisional,
         fact.capture
-    from {{ ref('pub_fct_migration_flow') }} as fact
+    from {{ ref('fct_migration_flow') }} as fact
     inner join periods on fact.period_key = periods.period_key
     where
-        periods.period_kind = 'year'
+        fact.is_current
+        and periods.period_kind = 'year'
         and fact.direction in ('arrival', 'departure')
         and fact.scope = 'external'
         and fact.counterpart_area_key = {{ member_key('area', "'W1'") }}
@@ -86,10 +87,11 @@ stocks as (
         fact.capture,
         fact.derivation,
         fact.break_kind
-    from {{ ref('pub_fct_population') }} as fact
+    from {{ ref('fct_population') }} as fact
     inner join periods on fact.period_key = periods.period_key
     where
-        periods.period_kind = 'instant'
+        fact.is_current
+        and periods.period_kind = 'instant'
         and fact.cube_key = {{ member_key('cube', "'bns.population.region'") }}
         and fact.sex_key = {{ member_key('sex', "'_T'") }}
         and fact.age_group_key = {{ member_key('age_group', "'_T'") }}

@@ -11,7 +11,8 @@ releases as (
 ),
 
 incidents as (
-    select * from {{ ref('pub_fct_migration_incident') }}
+    select * from {{ ref('fct_migration_incident') }}
+    where is_current
 )
 
 select

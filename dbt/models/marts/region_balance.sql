@@ -20,8 +20,8 @@ increase as (
         fact.value,
         fact.is_provisional,
         fact.release_key
-    from {{ ref('pub_fct_vital_event') }} as fact
-    where fact.measure = 'natural_increase' and {{ totals('fact', ['sex', 'locality']) }}
+    from {{ ref('fct_vital_event') }} as fact
+    where fact.is_current and fact.measure = 'natural_increase' and {{ totals('fact', ['sex', 'locality']) }}
 ),
 
 internal as (
@@ -122,8 +122,8 @@ select
     areas.area_kind,
     {{ period_columns('periods') }},
     derived.population_edition,
-    derived.is_latest as is_latest_population,
-    case when derived.is_latest then derived.area_level else 'vintage' end as row_kind,
+    derived.is_latest as is_current,
+    derived.area_level as row_kind,
     derived.population_start::bigint as population_start_persons,
     derived.population_end::bigint as population_end_persons,
     derived.population_mean::numeric(20, 1) as population_mean_persons,

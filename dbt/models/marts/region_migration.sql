@@ -25,7 +25,8 @@ published as (
 ),
 
 moves as (
-    select * from {{ ref('pub_fct_internal_move') }}
+    select * from {{ ref('fct_internal_move') }}
+    where is_current
 ),
 
 sides as (
@@ -131,9 +132,9 @@ territory as (
     select
         fact.area_key,
         max(periods.period_start_date) as present_since_date
-    from {{ ref('pub_fct_population') }} as fact
+    from {{ ref('fct_population') }} as fact
     inner join {{ ref('dim_period') }} as periods on fact.period_key = periods.period_key
-    where fact.break_kind like '%territory%'
+    where fact.is_current and fact.break_kind like '%territory%'
     group by fact.area_key
 ),
 

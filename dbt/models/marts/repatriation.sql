@@ -32,9 +32,10 @@ figures as (
         periods.year,
         fact.departure_area_key = {{ member_key('area', "'W1'") }} and {{ totals('fact', ['age_group', 'education']) }}
         and fact.admission = '_T' as is_whole
-    from {{ ref('pub_fct_repatriation') }} as fact
+    from {{ ref('fct_repatriation') }} as fact
     inner join periods on fact.period_key = periods.period_key
     inner join releases on fact.release_key = releases.release_key
+    where fact.is_current
 ),
 
 -- the persons that a share is of

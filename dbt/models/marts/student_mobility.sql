@@ -29,8 +29,8 @@ figures as (
         fact.is_provisional,
         fact.release_key,
         releases.edition,
-        releases.is_current
-    from {{ ref('pub_fct_student_mobility_vintage') }} as fact
+        fact.is_current
+    from {{ ref('fct_student_mobility') }} as fact
     inner join releases on fact.release_key = releases.release_key
     where releases.dataset in ('students_from_kazakhstan', 'outbound_totals')
     union all
@@ -48,8 +48,8 @@ figures as (
         fact.is_provisional,
         fact.release_key,
         releases.edition,
-        releases.is_current
-    from {{ ref('pub_fct_student_mobility_vintage') }} as fact
+        fact.is_current
+    from {{ ref('fct_student_mobility') }} as fact
     inner join releases on fact.release_key = releases.release_key
     where releases.dataset in ('students_to_kazakhstan', 'inbound_and_net_flow')
     union all
@@ -67,8 +67,8 @@ figures as (
         fact.is_provisional,
         fact.release_key,
         releases.edition,
-        releases.is_current
-    from {{ ref('pub_fct_area_indicator_vintage') }} as fact
+        fact.is_current
+    from {{ ref('fct_area_indicator') }} as fact
     inner join releases on fact.release_key = releases.release_key
     where fact.indicator_key = {{ member_key('indicator', "'uis.net_flow'") }}
 ),
@@ -270,7 +270,7 @@ select
     measured.obs_status,
     measured.is_provisional,
     measured.edition,
-    measured.is_current as is_current_edition,
+    measured.is_current,
     measured.derivation,
     measured.capture,
     concat_ws('; ', releases.licence, nullif(total_release.licence, releases.licence)) as licence,

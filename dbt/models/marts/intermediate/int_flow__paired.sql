@@ -14,8 +14,8 @@ with flows as (
         fact.is_provisional,
         fact.release_key,
         fact.derivation
-    from {{ ref('pub_fct_migration_flow') }} as fact
-    where {{ totals('fact', ['sex', 'ethnicity', 'locality']) }}
+    from {{ ref('fct_migration_flow') }} as fact
+    where fact.is_current and {{ totals('fact', ['sex', 'ethnicity', 'locality']) }}
 ),
 
 cubes as (

@@ -10,7 +10,7 @@ with stocks as (
         fact.release_key,
         releases.edition,
         releases.rank
-    from {{ ref('pub_fct_population_vintage') }} as fact
+    from {{ ref('fct_population') }} as fact
     inner join {{ ref('dim_period') }} as periods on fact.period_key = periods.period_key
     inner join {{ ref('dim_release') }} as releases on fact.release_key = releases.release_key
     where

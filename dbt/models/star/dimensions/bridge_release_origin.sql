@@ -13,7 +13,7 @@ periods as (
         period_key,
         period_start_date,
         period_end_date
-    from {{ ref('int_period__list') }}
+    from {{ ref('release_period') }}
 ),
 
 origins as (

@@ -3,7 +3,7 @@ with observed as (
         periods.period_kind,
         periods.period_start_date,
         periods.period_end_date
-    from {{ ref('int_period__list') }} as periods
+    from {{ ref('release_period') }} as periods
     inner join {{ ref('dim_release') }} as releases on periods.release_key = releases.release_key
 ),
 

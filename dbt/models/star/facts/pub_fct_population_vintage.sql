@@ -1,3 +1,0 @@
-{{ config(alias='fct_population_vintage') }}
-
-{{ facts_of('fct_population', vintages=true) }}

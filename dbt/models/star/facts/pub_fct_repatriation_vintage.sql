@@ -1,3 +1,0 @@
-{{ config(alias='fct_repatriation_vintage') }}
-
-{{ facts_of('fct_repatriation', vintages=true) }}

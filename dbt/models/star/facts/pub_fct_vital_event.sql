@@ -1,3 +1,0 @@
-{{ config(alias='fct_vital_event') }}
-
-{{ facts_of('fct_vital_event', vintages=false) }}
