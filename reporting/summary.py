@@ -61,7 +61,8 @@ def _facts(profile: Profile) -> dict[str, dict[str, int]]:
     """Rows by fact in the current publication: of the current releases, and of all."""
     with connect(profile) as connection:
         names = connection.execute(
-            "select relname from pg_class where relnamespace = 'bi'::regnamespace and relkind in ('r', 'v') and relname ~ '^fct_' order by 1"
+            "select relname from pg_class where relnamespace = 'bi'::regnamespace and relkind in ('r', 'v') and relname ~ '^fct_'"
+            " order by 1"
         ).fetchall()
         counts: dict[str, dict[str, int]] = {}
         for (name,) in names:
