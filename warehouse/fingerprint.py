@@ -15,9 +15,9 @@ CODE = ("dbt", "extractors", "expectations")
 CORE = ("dbt/dbt_project.yml", "dbt/macros", "dbt/seeds", "dbt/models/staging", "dbt/models/core", "dbt/models/star/facts")
 # What the parsers of all sources read by.
 READING = ("extractors/rows.py", "extractors/decode.py", "extractors/workbook.py")
-SUFFIXES = {".py", ".sql", ".yml", ".csv"}
-# made by dbt, or data rather than code
-LEFT_OUT = {"target", "logs", "bundled", "__pycache__"}
+SUFFIXES = {".py", ".sql", ".yml", ".csv", ".md"}
+# made by dbt, data rather than code, or said of the folder; what dbt writes into the comments of columns lies in other .md files
+LEFT_OUT = {"target", "logs", "bundled", "__pycache__", "README.md"}
 
 
 @cache

@@ -20,49 +20,27 @@ moves as (
         value_missing_reason
     from {{ ref('stg_bns__internal_matrix') }}
     where dropped_because is null
-),
-
-final as (
-    select
-        moves.release_key,
-        {{ member_key('cube', 'moves.cube_code') }} as cube_key,
-        {{ content_key(["'series'", 'moves.cube_code', 'moves.origin_area_code', 'moves.destination_area_code']) }} as series_key,
-        moves.snapshot_key,
-        moves.source_row,
-        {{ member_key('area', 'moves.origin_area_code') }} as origin_area_key,
-        {{ member_key('area', 'moves.destination_area_code') }} as destination_area_key,
-        {{ period_key('moves.period_kind', 'moves.period_start_date', 'moves.period_end_date') }} as period_key,
-        moves.value,
-        moves.obs_status,
-        moves.value_missing_reason,
-        -- every year is cut on the territory of today: the series has no break of its own
-        false as is_break,
-        null::text as break_kind,
-        {{ provisional('moves.obs_status') }} as is_provisional,
-        releases.capture,
-        null::text as derivation,
-        moves.period_end_date
-    from moves
-    inner join releases on moves.release_key = releases.release_key
-    where {{ not_quarantined('moves') }}
 )
 
 select
-    release_key,
-    cube_key,
-    series_key,
-    snapshot_key,
-    source_row,
-    origin_area_key,
-    destination_area_key,
-    period_key,
-    value,
-    obs_status,
-    value_missing_reason,
-    is_break,
-    break_kind,
-    is_provisional,
-    capture,
-    derivation
-from final
-order by period_end_date, origin_area_key, series_key
+    moves.release_key,
+    {{ member_key('cube', 'moves.cube_code') }} as cube_key,
+    {{ content_key(["'series'", 'moves.cube_code', 'moves.origin_area_code', 'moves.destination_area_code']) }} as series_key,
+    moves.snapshot_key,
+    moves.source_row,
+    {{ member_key('area', 'moves.origin_area_code') }} as origin_area_key,
+    {{ member_key('area', 'moves.destination_area_code') }} as destination_area_key,
+    {{ period_key('moves.period_kind', 'moves.period_start_date', 'moves.period_end_date') }} as period_key,
+    moves.value,
+    moves.obs_status,
+    moves.value_missing_reason,
+    -- every year is cut on the territory of today: the series has no break of its own
+    false as is_break,
+    null::text as break_kind,
+    {{ provisional('moves.obs_status') }} as is_provisional,
+    releases.capture,
+    null::text as derivation
+from moves
+inner join releases on moves.release_key = releases.release_key
+where {{ not_quarantined('moves') }}
+order by moves.period_end_date, origin_area_key, series_key

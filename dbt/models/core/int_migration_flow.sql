@@ -97,73 +97,43 @@ flows as (
 
 breaks as (
     {{ series_breaks() }}
-),
-
-final as (
-    select
-        flows.release_key,
-        {{ member_key('cube', 'flows.cube_code') }} as cube_key,
-        {{ content_key([
-            "'series'", 'flows.cube_code', 'flows.area_code', 'flows.counterpart_area_code', 'flows.direction', 'flows.scope',
-            'flows.sex_code', 'flows.age_group_code', 'flows.education_code', 'flows.specialty_code', 'flows.ethnicity_code',
-            'flows.locality_code',
-        ]) }} as series_key,
-        flows.snapshot_key,
-        flows.source_row,
-        {{ member_key('area', 'flows.area_code') }} as area_key,
-        {{ member_key('area', 'flows.counterpart_area_code') }} as counterpart_area_key,
-        {{ period_key('flows.period_kind', 'flows.period_start_date', 'flows.period_end_date') }} as period_key,
-        flows.direction,
-        flows.scope,
-        {{ member_key('sex', 'flows.sex_code') }} as sex_key,
-        {{ member_key('age_group', 'flows.age_group_code') }} as age_group_key,
-        {{ member_key('education', 'flows.education_code') }} as education_key,
-        {{ member_key('specialty', 'flows.specialty_code') }} as specialty_key,
-        {{ member_key('ethnicity', 'flows.ethnicity_code') }} as ethnicity_key,
-        {{ member_key('locality', 'flows.locality_code') }} as locality_key,
-        flows.value,
-        flows.obs_status,
-        flows.value_missing_reason,
-        breaks.break_kind is not null as is_break,
-        breaks.break_kind,
-        {{ provisional('flows.obs_status') }} as is_provisional,
-        releases.capture,
-        flows.derivation,
-        flows.period_end_date
-    from flows
-    inner join releases on flows.release_key = releases.release_key
-    left join breaks
-        on
-            flows.dataset = breaks.dataset
-            and flows.area_code = breaks.area_code
-            and flows.period_start_date = breaks.break_date
-            and flows.value is not null
 )
 
 select
-    release_key,
-    cube_key,
-    series_key,
-    snapshot_key,
-    source_row,
-    area_key,
-    counterpart_area_key,
-    period_key,
-    direction,
-    scope,
-    sex_key,
-    age_group_key,
-    education_key,
-    specialty_key,
-    ethnicity_key,
-    locality_key,
-    value,
-    obs_status,
-    value_missing_reason,
-    is_break,
-    break_kind,
-    is_provisional,
-    capture,
-    derivation
-from final
-order by period_end_date, area_key, series_key
+    flows.release_key,
+    {{ member_key('cube', 'flows.cube_code') }} as cube_key,
+    {{ content_key([
+        "'series'", 'flows.cube_code', 'flows.area_code', 'flows.counterpart_area_code', 'flows.direction', 'flows.scope',
+        'flows.sex_code', 'flows.age_group_code', 'flows.education_code', 'flows.specialty_code', 'flows.ethnicity_code',
+        'flows.locality_code',
+    ]) }} as series_key,
+    flows.snapshot_key,
+    flows.source_row,
+    {{ member_key('area', 'flows.area_code') }} as area_key,
+    {{ member_key('area', 'flows.counterpart_area_code') }} as counterpart_area_key,
+    {{ period_key('flows.period_kind', 'flows.period_start_date', 'flows.period_end_date') }} as period_key,
+    flows.direction,
+    flows.scope,
+    {{ member_key('sex', 'flows.sex_code') }} as sex_key,
+    {{ member_key('age_group', 'flows.age_group_code') }} as age_group_key,
+    {{ member_key('education', 'flows.education_code') }} as education_key,
+    {{ member_key('specialty', 'flows.specialty_code') }} as specialty_key,
+    {{ member_key('ethnicity', 'flows.ethnicity_code') }} as ethnicity_key,
+    {{ member_key('locality', 'flows.locality_code') }} as locality_key,
+    flows.value,
+    flows.obs_status,
+    flows.value_missing_reason,
+    breaks.break_kind is not null as is_break,
+    breaks.break_kind,
+    {{ provisional('flows.obs_status') }} as is_provisional,
+    releases.capture,
+    flows.derivation
+from flows
+inner join releases on flows.release_key = releases.release_key
+left join breaks
+    on
+        flows.dataset = breaks.dataset
+        and flows.area_code = breaks.area_code
+        and flows.period_start_date = breaks.break_date
+        and flows.value is not null
+order by flows.period_end_date, area_key, series_key

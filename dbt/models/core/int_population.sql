@@ -151,62 +151,37 @@ stocks as (
         capture,
         derivation
     from derived
-),
-
-final as (
-    select
-        stocks.release_key,
-        {{ member_key('cube', 'stocks.cube_code') }} as cube_key,
-        {{ content_key([
-            "'series'", 'stocks.cube_code', 'stocks.area_code', 'stocks.sex_code', 'stocks.age_group_code', 'stocks.ethnicity_code',
-            'stocks.locality_code',
-        ]) }} as series_key,
-        stocks.snapshot_key,
-        stocks.source_row,
-        {{ member_key('area', 'stocks.area_code') }} as area_key,
-        {{ period_key('stocks.period_kind', 'stocks.period_start_date', 'stocks.period_end_date') }} as period_key,
-        {{ member_key('sex', 'stocks.sex_code') }} as sex_key,
-        {{ member_key('age_group', 'stocks.age_group_code') }} as age_group_key,
-        {{ member_key('ethnicity', 'stocks.ethnicity_code') }} as ethnicity_key,
-        {{ member_key('locality', 'stocks.locality_code') }} as locality_key,
-        stocks.value,
-        stocks.obs_status,
-        stocks.value_missing_reason,
-        breaks.break_kind is not null as is_break,
-        breaks.break_kind,
-        stocks.is_provisional,
-        stocks.capture,
-        stocks.derivation,
-        stocks.period_end_date
-    from stocks
-    -- a gap is no point after a break
-    left join breaks
-        on
-            breaks.dataset = 'population'
-            and stocks.area_code = breaks.area_code
-            and stocks.period_start_date = breaks.break_date
-            and stocks.value is not null
 )
 
 select
-    release_key,
-    cube_key,
-    series_key,
-    snapshot_key,
-    source_row,
-    area_key,
-    period_key,
-    sex_key,
-    age_group_key,
-    ethnicity_key,
-    locality_key,
-    value,
-    obs_status,
-    value_missing_reason,
-    is_break,
-    break_kind,
-    is_provisional,
-    capture,
-    derivation
-from final
-order by period_end_date, area_key, series_key
+    stocks.release_key,
+    {{ member_key('cube', 'stocks.cube_code') }} as cube_key,
+    {{ content_key([
+        "'series'", 'stocks.cube_code', 'stocks.area_code', 'stocks.sex_code', 'stocks.age_group_code', 'stocks.ethnicity_code',
+        'stocks.locality_code',
+    ]) }} as series_key,
+    stocks.snapshot_key,
+    stocks.source_row,
+    {{ member_key('area', 'stocks.area_code') }} as area_key,
+    {{ period_key('stocks.period_kind', 'stocks.period_start_date', 'stocks.period_end_date') }} as period_key,
+    {{ member_key('sex', 'stocks.sex_code') }} as sex_key,
+    {{ member_key('age_group', 'stocks.age_group_code') }} as age_group_key,
+    {{ member_key('ethnicity', 'stocks.ethnicity_code') }} as ethnicity_key,
+    {{ member_key('locality', 'stocks.locality_code') }} as locality_key,
+    stocks.value,
+    stocks.obs_status,
+    stocks.value_missing_reason,
+    breaks.break_kind is not null as is_break,
+    breaks.break_kind,
+    stocks.is_provisional,
+    stocks.capture,
+    stocks.derivation
+from stocks
+-- a gap is no point after a break
+left join breaks
+    on
+        breaks.dataset = 'population'
+        and stocks.area_code = breaks.area_code
+        and stocks.period_start_date = breaks.break_date
+        and stocks.value is not null
+order by stocks.period_end_date, area_key, series_key

@@ -27,60 +27,36 @@ events as (
 
 breaks as (
     {{ series_breaks() }}
-),
-
-final as (
-    select
-        events.release_key,
-        {{ member_key('cube', 'events.cube_code') }} as cube_key,
-        {{ content_key([
-            "'series'", 'events.cube_code', 'events.measure', 'events.area_code', 'events.sex_code', 'events.locality_code',
-        ]) }} as series_key,
-        events.snapshot_key,
-        events.source_row,
-        events.measure,
-        {{ member_key('area', 'events.area_code') }} as area_key,
-        {{ period_key('events.period_kind', 'events.period_start_date', 'events.period_end_date') }} as period_key,
-        {{ member_key('sex', 'events.sex_code') }} as sex_key,
-        {{ member_key('locality', 'events.locality_code') }} as locality_key,
-        events.value,
-        events.obs_status,
-        events.value_missing_reason,
-        breaks.break_kind is not null as is_break,
-        breaks.break_kind,
-        {{ provisional('events.obs_status') }} as is_provisional,
-        releases.capture,
-        null::text as derivation,
-        events.period_end_date
-    from events
-    inner join releases on events.release_key = releases.release_key
-    left join breaks
-        on
-            events.dataset = breaks.dataset
-            and events.area_code = breaks.area_code
-            and events.period_start_date = breaks.break_date
-            and events.value is not null
-    where {{ not_quarantined('events') }}
 )
 
 select
-    release_key,
-    cube_key,
-    series_key,
-    snapshot_key,
-    source_row,
-    measure,
-    area_key,
-    period_key,
-    sex_key,
-    locality_key,
-    value,
-    obs_status,
-    value_missing_reason,
-    is_break,
-    break_kind,
-    is_provisional,
-    capture,
-    derivation
-from final
-order by period_end_date, area_key, series_key
+    events.release_key,
+    {{ member_key('cube', 'events.cube_code') }} as cube_key,
+    {{ content_key([
+        "'series'", 'events.cube_code', 'events.measure', 'events.area_code', 'events.sex_code', 'events.locality_code',
+    ]) }} as series_key,
+    events.snapshot_key,
+    events.source_row,
+    events.measure,
+    {{ member_key('area', 'events.area_code') }} as area_key,
+    {{ period_key('events.period_kind', 'events.period_start_date', 'events.period_end_date') }} as period_key,
+    {{ member_key('sex', 'events.sex_code') }} as sex_key,
+    {{ member_key('locality', 'events.locality_code') }} as locality_key,
+    events.value,
+    events.obs_status,
+    events.value_missing_reason,
+    breaks.break_kind is not null as is_break,
+    breaks.break_kind,
+    {{ provisional('events.obs_status') }} as is_provisional,
+    releases.capture,
+    null::text as derivation
+from events
+inner join releases on events.release_key = releases.release_key
+left join breaks
+    on
+        events.dataset = breaks.dataset
+        and events.area_code = breaks.area_code
+        and events.period_start_date = breaks.break_date
+        and events.value is not null
+where {{ not_quarantined('events') }}
+order by events.period_end_date, area_key, series_key

@@ -22,25 +22,15 @@ observed as (
             union all
         {% endif -%}
     {% endfor -%}
-),
-
-final as (
-    select distinct
-        observed.release_key,
-        {{ period_key('observed.period_kind', 'observed.period_start_date', 'observed.period_end_date') }} as period_key,
-        observed.period_kind,
-        observed.period_start_date,
-        observed.period_end_date
-    from observed
-    inner join releases on observed.release_key = releases.release_key
-    where {{ not_quarantined('observed') }}
 )
 
-select
-    release_key,
-    period_key,
-    period_kind,
-    period_start_date,
-    period_end_date
-from final
-order by period_end_date, period_key
+select distinct
+    observed.release_key,
+    {{ period_key('observed.period_kind', 'observed.period_start_date', 'observed.period_end_date') }} as period_key,
+    observed.period_kind,
+    observed.period_start_date,
+    observed.period_end_date
+from observed
+inner join releases on observed.release_key = releases.release_key
+where {{ not_quarantined('observed') }}
+order by observed.period_end_date, period_key

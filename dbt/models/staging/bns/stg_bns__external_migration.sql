@@ -16,13 +16,7 @@ with observations as (
 ),
 
 releases as (
-    select
-        release_key,
-        source,
-        dataset,
-        slice
-    from {{ source('meta', 'release') }}
-    where source = 'bns' and dataset in ('external_arrivals', 'external_departures')
+    {{ release_rows('bns', ['external_arrivals', 'external_departures']) }}
 ),
 
 cubes as (
@@ -76,10 +70,7 @@ typed as (
         observations.measure_name,
         observations.period,
         observations.value,
-        case
-            when observations.period_type = '7' and {{ bns_text('observations.period') }} ~ '^12(19|20)\d\d\*?$'
-                then substr({{ bns_text('observations.period') }}, 3, 4)::int
-        end as year
+        case when observations.period_type = '7' then {{ year_in(bns_text('observations.period'), '^12YYYY\\*?$') }} end as year
     from observations
     inner join releases on observations._release_key = releases.release_key
 ),
@@ -116,67 +107,58 @@ resolved as (
         from unnest(string_to_array(typed.dictionaries, ','), string_to_array(typed.terms, ',')) as pair (dictionary_id, term_id)
         inner join terms on pair.dictionary_id = terms.dictionary_id and pair.term_id = terms.term_id
     ) as chosen on true
-),
-
-final as (
-    select
-        source,
-        dataset,
-        slice,
-        _release_key as release_key,
-        _snapshot_key as snapshot_key,
-        _row as source_row,
-        cube_code,
-        direction,
-        scope,
-        area_code,
-        'W1'::text as counterpart_area_code,
-        'year'::text as period_kind,
-        period_start_date,
-        period_end_date,
-        year,
-        sex_code,
-        '_T'::text as age_group_code,
-        '_T'::text as education_code,
-        '_T'::text as specialty_code,
-        ethnicity_code,
-        locality_code,
-        {{ bns_number('value') }} as value,
-        {{ bns_obs_status('value', 'period', 'territory_exists') }} as obs_status,
-        {{ bns_missing_reason('value', 'territory_exists') }} as value_missing_reason,
-        term_id as area_as_sourced,
-        period as period_as_sourced,
-        value as value_as_sourced,
-        {{ bns_value_issue('value') }} as value_issue,
-        case
-            when area_code is null
-                then 'found term ' || quote_nullable(term_id) || ', expected a region of seed taldau_term'
-            -- an answer says twice which territory it is about
-            when {{ bns_text('term_name') }} <> '' and coalesce(named_area_code, '') <> area_code
-                then
-                    'found term ' || term_id || ' named ' || quote_literal(term_name) || ', expected a name of area ' || area_code
-                    || ' in seed area_alias'
-        end as area_issue,
-        case
-            when year is null
-                then
-                    'found ' || quote_nullable(period) || ' with period type ' || quote_nullable(period_type)
-                    || ', expected MMYYYY with month 12 and period type 7 (year)'
-        end as period_issue,
-        case
-            when unit_as_sourced is not null and ({{ bns_text('measure_name') }} = unit_as_sourced) is not true
-                then 'found ' || quote_nullable(measure_name) || ', expected ' || quote_literal(unit_as_sourced)
-        end as unit_issue,
-        case
-            when cube_code is null
-                then 'found index ' || quote_nullable(index_id) || ', expected the index of seed cube for this dataset'
-            when sex_code is null or ethnicity_code is null or locality_code is null
-                then
-                    'found terms ' || quote_nullable(terms) || ' of dictionaries ' || quote_nullable(dictionaries)
-                    || ', expected one of seed taldau_term for sex, ethnicity and locality'
-        end as member_issue,
-        null::text as dropped_because
-    from resolved
 )
 
-select * from final
+select
+    {{ address() }},
+    cube_code,
+    direction,
+    scope,
+    area_code,
+    'W1'::text as counterpart_area_code,
+    'year'::text as period_kind,
+    period_start_date,
+    period_end_date,
+    year,
+    sex_code,
+    '_T'::text as age_group_code,
+    '_T'::text as education_code,
+    '_T'::text as specialty_code,
+    ethnicity_code,
+    locality_code,
+    {{ bns_number('value') }} as value,
+    {{ bns_obs_status('value', 'period', 'territory_exists') }} as obs_status,
+    {{ bns_missing_reason('value', 'territory_exists') }} as value_missing_reason,
+    term_id as area_as_sourced,
+    period as period_as_sourced,
+    value as value_as_sourced,
+    {{ bns_value_issue('value') }} as value_issue,
+    case
+        when area_code is null
+            then 'found term ' || quote_nullable(term_id) || ', expected a region of seed taldau_term'
+        -- an answer says twice which territory it is about
+        when {{ bns_text('term_name') }} <> '' and coalesce(named_area_code, '') <> area_code
+            then
+                'found term ' || term_id || ' named ' || quote_literal(term_name) || ', expected a name of area ' || area_code
+                || ' in seed area_alias'
+    end as area_issue,
+    case
+        when year is null
+            then
+                'found ' || quote_nullable(period) || ' with period type ' || quote_nullable(period_type)
+                || ', expected MMYYYY with month 12 and period type 7 (year)'
+    end as period_issue,
+    case
+        when unit_as_sourced is not null and ({{ bns_text('measure_name') }} = unit_as_sourced) is not true
+            then 'found ' || quote_nullable(measure_name) || ', expected ' || quote_literal(unit_as_sourced)
+    end as unit_issue,
+    case
+        when cube_code is null
+            then 'found index ' || quote_nullable(index_id) || ', expected the index of seed cube for this dataset'
+        when sex_code is null or ethnicity_code is null or locality_code is null
+            then
+                'found terms ' || quote_nullable(terms) || ' of dictionaries ' || quote_nullable(dictionaries)
+                || ', expected one of seed taldau_term for sex, ethnicity and locality'
+    end as member_issue,
+    null::text as dropped_because
+from resolved

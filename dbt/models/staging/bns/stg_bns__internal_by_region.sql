@@ -13,13 +13,7 @@ with cells as (
 ),
 
 releases as (
-    select
-        release_key,
-        source,
-        dataset,
-        slice
-    from {{ source('meta', 'release') }}
-    where source = 'bns' and dataset = 'internal_by_region'
+    {{ release_rows('bns', ['internal_by_region']) }}
 ),
 
 labels as (
@@ -66,7 +60,7 @@ typed as (
             ],
             {{ normalised('cells.section') }}
         ) - 1 as month,
-        case when {{ bns_text('cells.period') }} ~ '^(19|20)\d\d\*?$' then substr({{ bns_text('cells.period') }}, 1, 4)::int end as year
+        {{ year_in(bns_text('cells.period'), '^YYYY\\*?$') }} as year
     from cells
     inner join releases on cells._release_key = releases.release_key
 ),
@@ -79,8 +73,7 @@ resolved as (
         cubes.scope,
         labels.code as direction,
         aliases.area_code,
-        typed.year >= coalesce(regions.population_from_year, typed.year)
-        and typed.year <= coalesce(regions.population_to_year, typed.year) as territory_exists,
+        {{ territory_exists('regions', 'typed.year') }} as territory_exists,
         make_date(typed.year, greatest(typed.month, 1), 1) as period_start_date,
         case
             when typed.month = 0 then make_date(typed.year, 12, 31)
@@ -91,58 +84,49 @@ resolved as (
     left join labels on {{ normalised('typed.indicator') }} = labels.label
     left join aliases on {{ is_named('aliases', 'typed.territory', 'typed.year') }}
     left join regions on aliases.area_code = regions.code
-),
-
-final as (
-    select
-        source,
-        dataset,
-        slice,
-        _release_key as release_key,
-        _snapshot_key as snapshot_key,
-        _row as source_row,
-        cube_code,
-        direction,
-        scope,
-        area_code,
-        -- all moves that stay inside the republic
-        'KAZ'::text as counterpart_area_code,
-        case when month = 0 then 'year' else 'month' end as period_kind,
-        case when month is not null then period_start_date end as period_start_date,
-        period_end_date,
-        year,
-        '_T'::text as sex_code,
-        '_T'::text as age_group_code,
-        '_T'::text as education_code,
-        '_T'::text as specialty_code,
-        '_T'::text as ethnicity_code,
-        '_T'::text as locality_code,
-        {{ bns_number('value') }} as value,
-        {{ bns_obs_status('value', 'period', 'territory_exists') }} as obs_status,
-        {{ bns_missing_reason('value', 'territory_exists') }} as value_missing_reason,
-        territory as area_as_sourced,
-        period as period_as_sourced,
-        value as value_as_sourced,
-        {{ bns_value_issue('value') }} as value_issue,
-        case
-            when area_code is null
-                then 'found territory ' || quote_nullable(territory) || ', expected an alias of scheme bns_internal_by_region'
-        end as area_issue,
-        case
-            when year is null or month is null
-                then
-                    'found ' || quote_nullable(period) || ', ' || quote_nullable(section)
-                    || ', expected a year YYYY and Total or the English name of a month'
-        end as period_issue,
-        case
-            when ({{ bns_text('unit') }} = unit_as_sourced) is not true
-                then 'found ' || quote_nullable(unit) || ', expected ' || quote_nullable(unit_as_sourced)
-        end as unit_issue,
-        case
-            when direction is null then 'found ' || quote_nullable(indicator) || ', expected arrivals, departures or net'
-        end as member_issue,
-        null::text as dropped_because
-    from resolved
 )
 
-select * from final
+select
+    {{ address() }},
+    cube_code,
+    direction,
+    scope,
+    area_code,
+    -- all moves that stay inside the republic
+    'KAZ'::text as counterpart_area_code,
+    case when month = 0 then 'year' else 'month' end as period_kind,
+    case when month is not null then period_start_date end as period_start_date,
+    period_end_date,
+    year,
+    '_T'::text as sex_code,
+    '_T'::text as age_group_code,
+    '_T'::text as education_code,
+    '_T'::text as specialty_code,
+    '_T'::text as ethnicity_code,
+    '_T'::text as locality_code,
+    {{ bns_number('value') }} as value,
+    {{ bns_obs_status('value', 'period', 'territory_exists') }} as obs_status,
+    {{ bns_missing_reason('value', 'territory_exists') }} as value_missing_reason,
+    territory as area_as_sourced,
+    period as period_as_sourced,
+    value as value_as_sourced,
+    {{ bns_value_issue('value') }} as value_issue,
+    case
+        when area_code is null
+            then 'found territory ' || quote_nullable(territory) || ', expected an alias of scheme bns_internal_by_region'
+    end as area_issue,
+    case
+        when year is null or month is null
+            then
+                'found ' || quote_nullable(period) || ', ' || quote_nullable(section)
+                || ', expected a year YYYY and Total or the English name of a month'
+    end as period_issue,
+    case
+        when ({{ bns_text('unit') }} = unit_as_sourced) is not true
+            then 'found ' || quote_nullable(unit) || ', expected ' || quote_nullable(unit_as_sourced)
+    end as unit_issue,
+    case
+        when direction is null then 'found ' || quote_nullable(indicator) || ', expected arrivals, departures or net'
+    end as member_issue,
+    null::text as dropped_because
+from resolved

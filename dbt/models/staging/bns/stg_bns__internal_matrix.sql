@@ -11,13 +11,7 @@ with cells as (
 ),
 
 releases as (
-    select
-        release_key,
-        source,
-        dataset,
-        slice
-    from {{ source('meta', 'release') }}
-    where source = 'bns' and dataset = 'internal_matrix'
+    {{ release_rows('bns', ['internal_matrix']) }}
 ),
 
 -- `Almaty` is the region here and `Almaty_city` the city: the spelling has a scheme of its own
@@ -48,7 +42,7 @@ typed as (
         releases.dataset,
         releases.slice,
         cells.*,
-        case when {{ bns_text('cells.period') }} ~ '^(19|20)\d\d\*?$' then substr({{ bns_text('cells.period') }}, 1, 4)::int end as year
+        {{ year_in(bns_text('cells.period'), '^YYYY\\*?$') }} as year
     from cells
     inner join releases on cells._release_key = releases.release_key
 ),
@@ -67,46 +61,37 @@ resolved as (
     left join aliases as origin_alias on {{ is_named('origin_alias', 'typed.origin', 'typed.year') }}
     left join aliases as destination_alias on {{ is_named('destination_alias', 'typed.destination', 'typed.year') }}
     left join declared on typed.dataset = declared.dataset and typed.year = declared.year
-),
-
-final as (
-    select
-        source,
-        dataset,
-        slice,
-        _release_key as release_key,
-        _snapshot_key as snapshot_key,
-        _row as source_row,
-        cube_code,
-        origin_area_code,
-        destination_area_code,
-        'year'::text as period_kind,
-        make_date(year, 1, 1) as period_start_date,
-        make_date(year, 12, 31) as period_end_date,
-        year,
-        {{ bns_number('value') }} as value,
-        -- what the copy does not mark and is known to be preliminary all the same
-        case when obs_status = 'A' then coalesce(declared_status, obs_status) else obs_status end as obs_status,
-        {{ bns_missing_reason('value', 'true') }} as value_missing_reason,
-        origin as origin_as_sourced,
-        destination as destination_as_sourced,
-        period as period_as_sourced,
-        value as value_as_sourced,
-        {{ bns_value_issue('value') }} as value_issue,
-        case
-            when origin_area_code is null or destination_area_code is null
-                then
-                    'found ' || quote_nullable(origin) || ' to ' || quote_nullable(destination)
-                    || ', expected aliases of scheme bns_internal_matrix'
-        end as area_issue,
-        case when year is null then 'found ' || quote_nullable(period) || ', expected a year YYYY' end as period_issue,
-        null::text as unit_issue,
-        case
-            when origin_area_code = destination_area_code
-                then 'found a move from ' || quote_nullable(origin) || ' to itself, expected two regions'
-        end as member_issue,
-        null::text as dropped_because
-    from resolved
 )
 
-select * from final
+select
+    {{ address() }},
+    cube_code,
+    origin_area_code,
+    destination_area_code,
+    'year'::text as period_kind,
+    make_date(year, 1, 1) as period_start_date,
+    make_date(year, 12, 31) as period_end_date,
+    year,
+    {{ bns_number('value') }} as value,
+    -- what the copy does not mark and is known to be preliminary all the same
+    case when obs_status = 'A' then coalesce(declared_status, obs_status) else obs_status end as obs_status,
+    {{ bns_missing_reason('value', 'true') }} as value_missing_reason,
+    origin as origin_as_sourced,
+    destination as destination_as_sourced,
+    period as period_as_sourced,
+    value as value_as_sourced,
+    {{ bns_value_issue('value') }} as value_issue,
+    case
+        when origin_area_code is null or destination_area_code is null
+            then
+                'found ' || quote_nullable(origin) || ' to ' || quote_nullable(destination)
+                || ', expected aliases of scheme bns_internal_matrix'
+    end as area_issue,
+    case when year is null then 'found ' || quote_nullable(period) || ', expected a year YYYY' end as period_issue,
+    null::text as unit_issue,
+    case
+        when origin_area_code = destination_area_code
+            then 'found a move from ' || quote_nullable(origin) || ' to itself, expected two regions'
+    end as member_issue,
+    null::text as dropped_because
+from resolved

@@ -16,13 +16,7 @@ with cells as (
 ),
 
 releases as (
-    select
-        release_key,
-        source,
-        dataset,
-        slice
-    from {{ source('meta', 'release') }}
-    where source = 'bns' and dataset = 'net_migration'
+    {{ release_rows('bns', ['net_migration']) }}
 ),
 
 labels as (
@@ -63,9 +57,7 @@ typed as (
         releases.dataset,
         releases.slice,
         cells.*,
-        case
-            when {{ bns_text('cells.period') }} ~ '^(19|20)\d\d12\*?$' then substr({{ bns_text('cells.period') }}, 1, 4)::int
-        end as year
+        {{ year_in(bns_text('cells.period'), '^YYYY12\\*?$') }} as year
     from cells
     inner join releases on cells._release_key = releases.release_key
 ),
@@ -81,8 +73,7 @@ resolved as (
         locality_label.code as locality_code,
         ethnicity_label.code as ethnicity_code,
         sex_label.code as sex_code,
-        typed.year >= coalesce(regions.population_from_year, typed.year)
-        and typed.year <= coalesce(regions.population_to_year, typed.year) as territory_exists
+        {{ territory_exists('regions', 'typed.year') }} as territory_exists
     from typed
     left join cubes on typed.element_id = cubes.source_table_id
     left join aliases on {{ is_named('aliases', 'typed.territory', 'typed.year') }}
@@ -92,59 +83,50 @@ resolved as (
     left join labels as ethnicity_label
         on ethnicity_label.dimension = 'ethnicity' and {{ normalised('typed.ethnicity') }} = ethnicity_label.label
     left join labels as sex_label on sex_label.dimension = 'sex' and {{ normalised('typed.sex') }} = sex_label.label
-),
-
-final as (
-    select
-        source,
-        dataset,
-        slice,
-        _release_key as release_key,
-        _snapshot_key as snapshot_key,
-        _row as source_row,
-        cube_code,
-        direction,
-        scope,
-        area_code,
-        -- all flows: abroad and the rest of the republic together
-        'WLD'::text as counterpart_area_code,
-        'year'::text as period_kind,
-        make_date(year, 1, 1) as period_start_date,
-        make_date(year, 12, 31) as period_end_date,
-        year,
-        sex_code,
-        '_T'::text as age_group_code,
-        '_T'::text as education_code,
-        '_T'::text as specialty_code,
-        ethnicity_code,
-        locality_code,
-        {{ bns_number('value') }} as value,
-        {{ bns_obs_status('value', 'period', 'territory_exists') }} as obs_status,
-        {{ bns_missing_reason('value', 'territory_exists') }} as value_missing_reason,
-        territory as area_as_sourced,
-        period as period_as_sourced,
-        value as value_as_sourced,
-        {{ bns_value_issue('value') }} as value_issue,
-        case
-            when area_code is null then 'found territory ' || quote_nullable(territory) || ', expected an alias of scheme bns_6567'
-        end as area_issue,
-        case
-            when year is null then 'found ' || quote_nullable(period) || ', expected YYYYMM with month 12 (year)'
-        end as period_issue,
-        case
-            when ({{ bns_text('unit') }} = unit_as_sourced) is not true
-                then 'found ' || quote_nullable(unit) || ', expected ' || quote_nullable(unit_as_sourced)
-        end as unit_issue,
-        case
-            when cube_code is null
-                then 'found element ' || quote_nullable(element_id) || ', expected the element of seed cube for this dataset'
-            when sex_code is null or ethnicity_code is null or locality_code is null or age is not null
-                then
-                    'found locality ' || quote_nullable(locality) || ', ethnicity ' || quote_nullable(ethnicity) || ', sex '
-                    || quote_nullable(sex) || ', age ' || quote_nullable(age) || ', expected labels of scheme bns_6567 and no age'
-        end as member_issue,
-        null::text as dropped_because
-    from resolved
 )
 
-select * from final
+select
+    {{ address() }},
+    cube_code,
+    direction,
+    scope,
+    area_code,
+    -- all flows: abroad and the rest of the republic together
+    'WLD'::text as counterpart_area_code,
+    'year'::text as period_kind,
+    make_date(year, 1, 1) as period_start_date,
+    make_date(year, 12, 31) as period_end_date,
+    year,
+    sex_code,
+    '_T'::text as age_group_code,
+    '_T'::text as education_code,
+    '_T'::text as specialty_code,
+    ethnicity_code,
+    locality_code,
+    {{ bns_number('value') }} as value,
+    {{ bns_obs_status('value', 'period', 'territory_exists') }} as obs_status,
+    {{ bns_missing_reason('value', 'territory_exists') }} as value_missing_reason,
+    territory as area_as_sourced,
+    period as period_as_sourced,
+    value as value_as_sourced,
+    {{ bns_value_issue('value') }} as value_issue,
+    case
+        when area_code is null then 'found territory ' || quote_nullable(territory) || ', expected an alias of scheme bns_6567'
+    end as area_issue,
+    case
+        when year is null then 'found ' || quote_nullable(period) || ', expected YYYYMM with month 12 (year)'
+    end as period_issue,
+    case
+        when ({{ bns_text('unit') }} = unit_as_sourced) is not true
+            then 'found ' || quote_nullable(unit) || ', expected ' || quote_nullable(unit_as_sourced)
+    end as unit_issue,
+    case
+        when cube_code is null
+            then 'found element ' || quote_nullable(element_id) || ', expected the element of seed cube for this dataset'
+        when sex_code is null or ethnicity_code is null or locality_code is null or age is not null
+            then
+                'found locality ' || quote_nullable(locality) || ', ethnicity ' || quote_nullable(ethnicity) || ', sex '
+                || quote_nullable(sex) || ', age ' || quote_nullable(age) || ', expected labels of scheme bns_6567 and no age'
+    end as member_issue,
+    null::text as dropped_because
+from resolved

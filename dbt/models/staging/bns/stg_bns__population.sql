@@ -17,13 +17,7 @@ with cells as (
 ),
 
 releases as (
-    select
-        release_key,
-        source,
-        dataset,
-        slice
-    from {{ source('meta', 'release') }}
-    where source = 'bns' and dataset = 'population'
+    {{ release_rows('bns', ['population']) }}
 ),
 
 labels as (
@@ -77,9 +71,7 @@ typed as (
         sheet_label.code as sex_code,
         -- the sheets print a section title for urban and rural only: no title is the total
         case when coalesce({{ bns_text('cells.locality') }}, '') = '' then '_T' else locality_label.code end as locality_code,
-        case
-            when {{ bns_text('cells.period') }} ~ '^(19|20)\d\d\*?$' then substr({{ bns_text('cells.period') }}, 1, 4)::int
-        end as year
+        {{ year_in(bns_text('cells.period'), '^YYYY\\*?$') }} as year
     from cells
     inner join releases on cells._release_key = releases.release_key
     left join labels as sheet_label on sheet_label.dimension = 'sex' and {{ normalised('cells.sheet') }} = sheet_label.label
@@ -94,8 +86,7 @@ resolved as (
         cubes.unit_as_sourced,
         aliases.area_code,
         make_date(typed.year, 1, 1) as reference_date,
-        typed.year >= coalesce(regions.population_from_year, typed.year)
-        and typed.year <= coalesce(regions.population_to_year, typed.year) as territory_exists
+        {{ territory_exists('regions', 'typed.year') }} as territory_exists
     from typed
     left join cubes
         on
@@ -107,56 +98,47 @@ resolved as (
             end
     left join aliases on typed.year is not null and {{ is_named('aliases', 'typed.territory', 'typed.year') }}
     left join regions on aliases.area_code = regions.code
-),
-
-final as (
-    select
-        source,
-        dataset,
-        slice,
-        _release_key as release_key,
-        _snapshot_key as snapshot_key,
-        _row as source_row,
-        cube_code,
-        area_code,
-        'instant'::text as period_kind,
-        reference_date as period_start_date,
-        reference_date as period_end_date,
-        year,
-        sex_code,
-        '_T'::text as age_group_code,
-        '_T'::text as ethnicity_code,
-        locality_code,
-        {{ bns_number('value') }} as value,
-        {{ bns_obs_status('value', 'period', 'territory_exists') }} as obs_status,
-        {{ bns_missing_reason('value', 'territory_exists') }} as value_missing_reason,
-        territory as area_as_sourced,
-        period as period_as_sourced,
-        value as value_as_sourced,
-        {{ bns_value_issue('value') }} as value_issue,
-        case
-            when year is not null and area_code is null
-                then 'found territory ' || quote_nullable(territory) || ', expected an alias of scheme bns_6584 valid in ' || year
-        end as area_issue,
-        case
-            when year is null
-                then 'found ' || quote_nullable(period) || ', expected a year YYYY, meaning its 1 January'
-        end as period_issue,
-        -- the sheet of the whole population prints no unit
-        case
-            when {{ bns_text('unit') }} <> unit_as_sourced
-                then 'found ' || quote_literal(unit) || ', expected ' || quote_literal(unit_as_sourced) || ' or none printed'
-        end as unit_issue,
-        case
-            when cube_code is null
-                then
-                    'found element ' || quote_nullable(element_id) || ', sheet ' || quote_nullable(sheet) || ', locality '
-                    || quote_nullable(locality) || ', expected a table of seed cube (labels: seed bns_label)'
-            when coalesce(ethnicity, sex, age) is not null
-                then 'found a breakdown ' || quote_literal(coalesce(ethnicity, sex, age)) || ', expected none in this table'
-        end as member_issue,
-        null::text as dropped_because
-    from resolved
 )
 
-select * from final
+select
+    {{ address() }},
+    cube_code,
+    area_code,
+    'instant'::text as period_kind,
+    reference_date as period_start_date,
+    reference_date as period_end_date,
+    year,
+    sex_code,
+    '_T'::text as age_group_code,
+    '_T'::text as ethnicity_code,
+    locality_code,
+    {{ bns_number('value') }} as value,
+    {{ bns_obs_status('value', 'period', 'territory_exists') }} as obs_status,
+    {{ bns_missing_reason('value', 'territory_exists') }} as value_missing_reason,
+    territory as area_as_sourced,
+    period as period_as_sourced,
+    value as value_as_sourced,
+    {{ bns_value_issue('value') }} as value_issue,
+    case
+        when year is not null and area_code is null
+            then 'found territory ' || quote_nullable(territory) || ', expected an alias of scheme bns_6584 valid in ' || year
+    end as area_issue,
+    case
+        when year is null
+            then 'found ' || quote_nullable(period) || ', expected a year YYYY, meaning its 1 January'
+    end as period_issue,
+    -- the sheet of the whole population prints no unit
+    case
+        when {{ bns_text('unit') }} <> unit_as_sourced
+            then 'found ' || quote_literal(unit) || ', expected ' || quote_literal(unit_as_sourced) || ' or none printed'
+    end as unit_issue,
+    case
+        when cube_code is null
+            then
+                'found element ' || quote_nullable(element_id) || ', sheet ' || quote_nullable(sheet) || ', locality '
+                || quote_nullable(locality) || ', expected a table of seed cube (labels: seed bns_label)'
+        when coalesce(ethnicity, sex, age) is not null
+            then 'found a breakdown ' || quote_literal(coalesce(ethnicity, sex, age)) || ', expected none in this table'
+    end as member_issue,
+    null::text as dropped_because
+from resolved

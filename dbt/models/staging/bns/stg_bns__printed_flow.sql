@@ -21,13 +21,7 @@ with figures as (
 ),
 
 releases as (
-    select
-        release_key,
-        source,
-        dataset,
-        slice
-    from {{ source('meta', 'release') }}
-    where source = 'bns' and dataset in ('external_by_country', 'all_flows_by_education', 'flows_by_specialty')
+    {{ release_rows('bns', ['external_by_country', 'all_flows_by_education', 'flows_by_specialty']) }}
 ),
 
 cubes as (
@@ -122,73 +116,64 @@ resolved as (
     left join areas as counterpart on figures.counterpart_area = counterpart.code
     left join education on figures.category = education.code
     left join specialty on figures.category = specialty.code
-),
-
-final as (
-    select
-        source,
-        dataset,
-        slice,
-        _release_key as release_key,
-        _snapshot_key as snapshot_key,
-        _row as source_row,
-        cube_code,
-        direction,
-        scope,
-        area_code,
-        counterpart_area_code,
-        'year'::text as period_kind,
-        period_start_date,
-        period_end_date,
-        extract(year from period_end_date)::int as year,
-        '_T'::text as sex_code,
-        age_group_code,
-        education_code,
-        specialty_code,
-        '_T'::text as ethnicity_code,
-        '_T'::text as locality_code,
-        {{ bns_number('value') }} as value,
-        {{ bns_obs_status('value', 'period_end', 'true') }} as obs_status,
-        {{ bns_missing_reason('value', 'true') }} as value_missing_reason,
-        concat_ws(' / ', reporting_area, region, counterpart_area) as area_as_sourced,
-        concat_ws('/', period_start, period_end) as period_as_sourced,
-        value as value_as_sourced,
-        case
-            when value_high is not null or (qualifier = 'exact') is not true
-                then
-                    'found ' || quote_nullable(qualifier) || ' ' || quote_nullable(value) || ' to ' || quote_nullable(value_high)
-                    || ', expected one exact figure'
-            else {{ bns_value_issue('value') }}
-        end as value_issue,
-        case
-            when area_code is null or counterpart_area_code is null
-                then
-                    'found ' || quote_nullable(reporting_area) || ', region ' || quote_nullable(region) || ', counterpart '
-                    || quote_nullable(counterpart_area) || ', expected codes of seed area and no region'
-        end as area_issue,
-        coalesce(
-            {{ printed_period_issue() }},
-            case
-                when extract(doy from period_start_date) <> 1 or period_end_date <> period_start_date + interval '1 year - 1 day'
-                    then 'found ' || quote_nullable(period_start) || ' to ' || quote_nullable(period_end) || ', expected one year'
-            end
-        ) as period_issue,
-        case
-            when (unit = unit_as_sourced) is not true
-                then 'found ' || quote_nullable(unit) || ', expected ' || quote_nullable(unit_as_sourced)
-        end as unit_issue,
-        case
-            when (measure = 'migration') is not true or direction is null or scope is null
-                then
-                    'found measure ' || quote_nullable(measure) || ', direction ' || quote_nullable(direction_as_sourced) || ', scope '
-                    || quote_nullable(scope_as_sourced) || ', expected migration with a known direction and scope'
-            when age_group_code is null or education_code is null or specialty_code is null or (breakdown is null) <> (category is null)
-                then
-                    'found ' || quote_nullable(breakdown) || ' ' || quote_nullable(category)
-                    || ', expected a level of seed education or a field of seed specialty'
-        end as member_issue,
-        null::text as dropped_because
-    from resolved
 )
 
-select * from final
+select
+    {{ address() }},
+    cube_code,
+    direction,
+    scope,
+    area_code,
+    counterpart_area_code,
+    'year'::text as period_kind,
+    period_start_date,
+    period_end_date,
+    extract(year from period_end_date)::int as year,
+    '_T'::text as sex_code,
+    age_group_code,
+    education_code,
+    specialty_code,
+    '_T'::text as ethnicity_code,
+    '_T'::text as locality_code,
+    {{ bns_number('value') }} as value,
+    {{ bns_obs_status('value', 'period_end', 'true') }} as obs_status,
+    {{ bns_missing_reason('value', 'true') }} as value_missing_reason,
+    concat_ws(' / ', reporting_area, region, counterpart_area) as area_as_sourced,
+    concat_ws('/', period_start, period_end) as period_as_sourced,
+    value as value_as_sourced,
+    case
+        when value_high is not null or (qualifier = 'exact') is not true
+            then
+                'found ' || quote_nullable(qualifier) || ' ' || quote_nullable(value) || ' to ' || quote_nullable(value_high)
+                || ', expected one exact figure'
+        else {{ bns_value_issue('value') }}
+    end as value_issue,
+    case
+        when area_code is null or counterpart_area_code is null
+            then
+                'found ' || quote_nullable(reporting_area) || ', region ' || quote_nullable(region) || ', counterpart '
+                || quote_nullable(counterpart_area) || ', expected codes of seed area and no region'
+    end as area_issue,
+    coalesce(
+        {{ printed_period_issue() }},
+        case
+            when extract(doy from period_start_date) <> 1 or period_end_date <> period_start_date + interval '1 year - 1 day'
+                then 'found ' || quote_nullable(period_start) || ' to ' || quote_nullable(period_end) || ', expected one year'
+        end
+    ) as period_issue,
+    case
+        when (unit = unit_as_sourced) is not true
+            then 'found ' || quote_nullable(unit) || ', expected ' || quote_nullable(unit_as_sourced)
+    end as unit_issue,
+    case
+        when (measure = 'migration') is not true or direction is null or scope is null
+            then
+                'found measure ' || quote_nullable(measure) || ', direction ' || quote_nullable(direction_as_sourced) || ', scope '
+                || quote_nullable(scope_as_sourced) || ', expected migration with a known direction and scope'
+        when age_group_code is null or education_code is null or specialty_code is null or (breakdown is null) <> (category is null)
+            then
+                'found ' || quote_nullable(breakdown) || ' ' || quote_nullable(category)
+                || ', expected a level of seed education or a field of seed specialty'
+    end as member_issue,
+    null::text as dropped_because
+from resolved

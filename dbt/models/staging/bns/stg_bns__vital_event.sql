@@ -15,13 +15,7 @@ with observations as (
 ),
 
 releases as (
-    select
-        release_key,
-        source,
-        dataset,
-        slice
-    from {{ source('meta', 'release') }}
-    where source = 'bns' and dataset in ('births', 'natural_increase')
+    {{ release_rows('bns', ['births', 'natural_increase']) }}
 ),
 
 cubes as (
@@ -61,10 +55,7 @@ typed as (
         releases.dataset,
         releases.slice,
         observations.*,
-        case
-            when observations.period_type = '7' and {{ bns_text('observations.period') }} ~ '^31\.12\.(19|20)\d\d\*?$'
-                then substr({{ bns_text('observations.period') }}, 7, 4)::int
-        end as year
+        case when observations.period_type = '7' then {{ year_in(bns_text('observations.period'), '^31\\.12\\.YYYY\\*?$') }} end as year
     from observations
     inner join releases on observations._release_key = releases.release_key
 ),
@@ -77,8 +68,7 @@ resolved as (
         names.area_code as named_area_code,
         chosen.sex_code,
         chosen.locality_code,
-        typed.year >= coalesce(regions.population_from_year, typed.year)
-        and typed.year <= coalesce(regions.population_to_year, typed.year) as territory_exists
+        {{ territory_exists('regions', 'typed.year') }} as territory_exists
     from typed
     left join cubes on typed.dataset = cubes.dataset and typed.index_id = cubes.source_table_id
     left join terms as area
@@ -93,59 +83,50 @@ resolved as (
         from unnest(string_to_array(typed.dictionaries, ','), string_to_array(typed.terms, ',')) as pair (dictionary_id, term_id)
         inner join terms on pair.dictionary_id = terms.dictionary_id and pair.term_id = terms.term_id
     ) as chosen on true
-),
-
-final as (
-    select
-        source,
-        dataset,
-        slice,
-        _release_key as release_key,
-        _snapshot_key as snapshot_key,
-        _row as source_row,
-        cube_code,
-        -- the dataset is the measure
-        dataset as measure,
-        area_code,
-        'year'::text as period_kind,
-        make_date(year, 1, 1) as period_start_date,
-        make_date(year, 12, 31) as period_end_date,
-        year,
-        sex_code,
-        locality_code,
-        {{ bns_number('value') }} as value,
-        {{ bns_obs_status('value', 'period', 'territory_exists') }} as obs_status,
-        {{ bns_missing_reason('value', 'territory_exists') }} as value_missing_reason,
-        term_id as area_as_sourced,
-        period as period_as_sourced,
-        value as value_as_sourced,
-        {{ bns_value_issue('value') }} as value_issue,
-        case
-            when area_code is null then 'found term ' || quote_nullable(term_id) || ', expected a region of seed taldau_term'
-            -- an answer says twice which territory it is about
-            when {{ bns_text('term_name') }} <> '' and coalesce(named_area_code, '') <> area_code
-                then
-                    'found term ' || term_id || ' named ' || quote_literal(term_name) || ', expected a name of area ' || area_code
-                    || ' in seed area_alias'
-        end as area_issue,
-        case
-            when year is null
-                then
-                    'found ' || quote_nullable(period) || ' with period type ' || quote_nullable(period_type)
-                    || ', expected 31.12.YYYY and period type 7 (year)'
-        end as period_issue,
-        -- the flat cube names no unit
-        null::text as unit_issue,
-        case
-            when cube_code is null
-                then 'found element ' || quote_nullable(index_id) || ', expected the element of seed cube for this dataset'
-            when sex_code is null or locality_code is null
-                then
-                    'found terms ' || quote_nullable(terms) || ' of dictionaries ' || quote_nullable(dictionaries)
-                    || ', expected one of seed taldau_term for sex and locality'
-        end as member_issue,
-        null::text as dropped_because
-    from resolved
 )
 
-select * from final
+select
+    {{ address() }},
+    cube_code,
+    -- the dataset is the measure
+    dataset as measure,
+    area_code,
+    'year'::text as period_kind,
+    make_date(year, 1, 1) as period_start_date,
+    make_date(year, 12, 31) as period_end_date,
+    year,
+    sex_code,
+    locality_code,
+    {{ bns_number('value') }} as value,
+    {{ bns_obs_status('value', 'period', 'territory_exists') }} as obs_status,
+    {{ bns_missing_reason('value', 'territory_exists') }} as value_missing_reason,
+    term_id as area_as_sourced,
+    period as period_as_sourced,
+    value as value_as_sourced,
+    {{ bns_value_issue('value') }} as value_issue,
+    case
+        when area_code is null then 'found term ' || quote_nullable(term_id) || ', expected a region of seed taldau_term'
+        -- an answer says twice which territory it is about
+        when {{ bns_text('term_name') }} <> '' and coalesce(named_area_code, '') <> area_code
+            then
+                'found term ' || term_id || ' named ' || quote_literal(term_name) || ', expected a name of area ' || area_code
+                || ' in seed area_alias'
+    end as area_issue,
+    case
+        when year is null
+            then
+                'found ' || quote_nullable(period) || ' with period type ' || quote_nullable(period_type)
+                || ', expected 31.12.YYYY and period type 7 (year)'
+    end as period_issue,
+    -- the flat cube names no unit
+    null::text as unit_issue,
+    case
+        when cube_code is null
+            then 'found element ' || quote_nullable(index_id) || ', expected the element of seed cube for this dataset'
+        when sex_code is null or locality_code is null
+            then
+                'found terms ' || quote_nullable(terms) || ' of dictionaries ' || quote_nullable(dictionaries)
+                || ', expected one of seed taldau_term for sex and locality'
+    end as member_issue,
+    null::text as dropped_because
+from resolved

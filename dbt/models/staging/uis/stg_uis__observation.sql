@@ -13,14 +13,7 @@ with records as (
 ),
 
 releases as (
-    select
-        release_key,
-        source,
-        dataset,
-        slice,
-        attribution
-    from {{ source('meta', 'release') }}
-    where source = 'uis'
+    {{ release_rows('uis') }}
 ),
 
 indicators as (
@@ -75,7 +68,7 @@ resolved as (
         indicators.estimate_kind,
         cubes.code as cube_code,
         units.code as area_code,
-        case when records.year ~ '^(19|20)\d\d$' then records.year::int end as year,
+        {{ year_in('records.year', '^YYYY$') }} as year,
         {{ plain_number('records.value') }} as number
     from records
     inner join releases on records._release_key = releases.release_key
@@ -124,67 +117,58 @@ judged as (
             else 'A'
         end as status
     from resolved
-),
-
-final as (
-    select
-        source,
-        dataset,
-        slice,
-        _release_key as release_key,
-        _snapshot_key as snapshot_key,
-        _row as source_row,
-        cube_code,
-        measure,
-        area_code,
-        partner_code as partner_area_code,
-        case unit_role when 'host' then partner_code when 'origin' then area_code end as origin_area_code,
-        case unit_role when 'host' then area_code when 'origin' then partner_code end as host_area_code,
-        'year'::text as period_kind,
-        make_date(year, 1, 1) as period_start_date,
-        make_date(year, 12, 31) as period_end_date,
-        year,
-        case
-            when derivation is not null then 'derived'
-            when qualifier is not null then 'estimated'
-            else estimate_kind
-        end as estimate_kind,
-        derivation,
-        (case when value_issue is null and status not in ('M', 'Q', 'K') then number end)::numeric(20, 6) as value,
-        case when value_issue is null then status end as obs_status,
-        case
-            when value_issue is null
-                then
-                    case status
-                        when 'M' then 'not_applicable'
-                        when 'Q' then 'suppressed'
-                        when 'K' then 'included_elsewhere'
-                        when 'O' then 'not_available'
-                    end
-        end as value_missing_reason,
-        indicator_id as indicator_as_sourced,
-        geo_unit as area_as_sourced,
-        year_as_sourced as period_as_sourced,
-        value_as_sourced,
-        coalesce(magnitude = 'NIL', false) as is_stated_nil,
-        value_issue,
-        case
-            when area_code is null
-                then
-                    'found unit ' || quote_nullable(geo_unit)
-                    || ', expected an ISO 3166 alpha-3 code of seed area (regional units do not belong here)'
-        end as area_issue,
-        case when year is null then 'found ' || quote_nullable(year_as_sourced) || ', expected a year YYYY' end as period_issue,
-        null::text as unit_issue,
-        case
-            when measure is null then 'found indicator ' || quote_nullable(indicator_id) || ', expected one of seed uis_indicator'
-            when cube_code is null
-                then 'found indicator ' || indicator_id || ', expected one of the tables that seed cube has for this dataset'
-        end as member_issue,
-        case
-            when unit_role in ('host', 'origin') and area_code = partner_code then {{ drop_rule('studies_at_home') }}
-        end as dropped_because
-    from judged
 )
 
-select * from final
+select
+    {{ address() }},
+    cube_code,
+    measure,
+    area_code,
+    partner_code as partner_area_code,
+    case unit_role when 'host' then partner_code when 'origin' then area_code end as origin_area_code,
+    case unit_role when 'host' then area_code when 'origin' then partner_code end as host_area_code,
+    'year'::text as period_kind,
+    make_date(year, 1, 1) as period_start_date,
+    make_date(year, 12, 31) as period_end_date,
+    year,
+    case
+        when derivation is not null then 'derived'
+        when qualifier is not null then 'estimated'
+        else estimate_kind
+    end as estimate_kind,
+    derivation,
+    (case when value_issue is null and status not in ('M', 'Q', 'K') then number end)::numeric(20, 6) as value,
+    case when value_issue is null then status end as obs_status,
+    case
+        when value_issue is null
+            then
+                case status
+                    when 'M' then 'not_applicable'
+                    when 'Q' then 'suppressed'
+                    when 'K' then 'included_elsewhere'
+                    when 'O' then 'not_available'
+                end
+    end as value_missing_reason,
+    indicator_id as indicator_as_sourced,
+    geo_unit as area_as_sourced,
+    year_as_sourced as period_as_sourced,
+    value_as_sourced,
+    coalesce(magnitude = 'NIL', false) as is_stated_nil,
+    value_issue,
+    case
+        when area_code is null
+            then
+                'found unit ' || quote_nullable(geo_unit)
+                || ', expected an ISO 3166 alpha-3 code of seed area (regional units do not belong here)'
+    end as area_issue,
+    case when year is null then 'found ' || quote_nullable(year_as_sourced) || ', expected a year YYYY' end as period_issue,
+    null::text as unit_issue,
+    case
+        when measure is null then 'found indicator ' || quote_nullable(indicator_id) || ', expected one of seed uis_indicator'
+        when cube_code is null
+            then 'found indicator ' || indicator_id || ', expected one of the tables that seed cube has for this dataset'
+    end as member_issue,
+    case
+        when unit_role in ('host', 'origin') and area_code = partner_code then {{ drop_rule('studies_at_home') }}
+    end as dropped_because
+from judged

@@ -16,13 +16,7 @@ with cells as (
 ),
 
 releases as (
-    select
-        release_key,
-        source,
-        dataset,
-        slice
-    from {{ source('meta', 'release') }}
-    where source = 'undesa'
+    {{ release_rows('undesa') }}
 ),
 
 cubes as (
@@ -81,7 +75,7 @@ resolved as (
         residence_name.area_code as named_residence_area_code,
         origin_name.area_code as named_origin_area_code,
         nullif(btrim(cells.data_type), '') as population_basis,
-        case when cells.period ~ '^(19|20)\d\d$' then cells.period::int end as year,
+        {{ year_in('cells.period', '^YYYY$') }} as year,
         -- groups of areas overlap each other, and 927 stands in the table twice (iom.md 7.3): only areas are taken
         coalesce(residence.area_code is null and cells.destination_code ~ '^(9|1[5-8]|55)\d\d$', false) as is_group_of_residences,
         coalesce(origin.area_code is null and cells.origin_code ~ '^(9|1[5-8]|55)\d\d$', false) as is_group_of_origins,
@@ -127,78 +121,69 @@ judged as (
             when number is not null then 'E'
         end as status
     from resolved
-),
-
-final as (
-    select
-        source,
-        dataset,
-        slice,
-        _release_key as release_key,
-        _snapshot_key as snapshot_key,
-        _row as source_row,
-        cube_code,
-        is_group,
-        residence_area_code,
-        case when is_group then null else origin_area_code end as origin_area_code,
-        'instant'::text as period_kind,
-        make_date(year, 7, 1) as period_start_date,
-        make_date(year, 7, 1) as period_end_date,
-        year,
-        sex_code,
-        coalesce(population_basis, '_Z') as population_basis,
-        -- a world of countries with either basis has both
-        case
-            when population_basis ~ 'B' and population_basis !~ 'C' then 'country_of_birth'
-            when population_basis ~ 'C' and population_basis !~ 'B' then 'citizenship'
-            else 'mixed'
-        end as definition,
-        'estimated'::text as estimate_kind,
-        (
-            case when status is null then null when status = 'N' then 0 when unit = 'thousands' then 1000 * number else number end
-        )::numeric(20, 6) as value,
-        status as obs_status,
-        case status when 'O' then 'not_available' when 'Q' then 'suppressed' end as value_missing_reason,
-        destination_code as area_as_sourced,
-        period as period_as_sourced,
-        value_as_sourced,
-        case
-            when status is null
-                then
-                    'found ' || quote_literal(value_as_sourced) || ', expected whole persons, in ' || unit
-                    || ', not negative, .. or ~ or an em dash'
-        end as value_issue,
-        case
-            when residence_area_code is null and not is_group
-                then 'found location ' || quote_nullable(destination_code) || ', expected an M49 number of seed area, 900 or a group'
-            when origin_area_code is null and not is_group
-                then
-                    'found location of origin ' || quote_nullable(origin_code)
-                    || ', expected an M49 number of seed area, 900, 2003 or a group'
-            when residence_area_code = origin_area_code and residence_area_code <> 'WLD'
-                then 'found location ' || destination_code || ' at both ends, expected none of its own migrants'
-            when is_another_residence
-                then
-                    'found location ' || destination_code || ' named ' || quote_literal(btrim(destination))
-                    || ', expected a name of that area'
-            when is_another_origin
-                then
-                    'found location of origin ' || origin_code || ' named ' || quote_literal(btrim(origin))
-                    || ', expected a name of that area'
-        end as area_issue,
-        case when year is null then 'found ' || quote_nullable(period) || ', expected a year YYYY, meaning its 1 July' end
-            as period_issue,
-        case
-            when unit <> unit_as_sourced then 'found ' || unit || ' in ' || quote_nullable(block) || ', expected ' || unit_as_sourced
-        end as unit_issue,
-        case
-            when cube_code is null then 'found ' || quote_nullable(sheet) || ', expected the table that seed cube has for this dataset'
-            when sex_code is null then 'found block ' || quote_nullable(block) || ', expected one for both sexes, males or females'
-            when population_basis !~ '^[BCRI]( [BCRI])*$'
-                then 'found type of data ' || quote_literal(population_basis) || ', expected B, C, R and I joined by blanks'
-        end as member_issue,
-        case when is_group then {{ drop_rule('group_of_areas') }} end as dropped_because
-    from judged
 )
 
-select * from final
+select
+    {{ address() }},
+    cube_code,
+    is_group,
+    residence_area_code,
+    case when is_group then null else origin_area_code end as origin_area_code,
+    'instant'::text as period_kind,
+    make_date(year, 7, 1) as period_start_date,
+    make_date(year, 7, 1) as period_end_date,
+    year,
+    sex_code,
+    coalesce(population_basis, '_Z') as population_basis,
+    -- a world of countries with either basis has both
+    case
+        when population_basis ~ 'B' and population_basis !~ 'C' then 'country_of_birth'
+        when population_basis ~ 'C' and population_basis !~ 'B' then 'citizenship'
+        else 'mixed'
+    end as definition,
+    'estimated'::text as estimate_kind,
+    (
+        case when status is null then null when status = 'N' then 0 when unit = 'thousands' then 1000 * number else number end
+    )::numeric(20, 6) as value,
+    status as obs_status,
+    case status when 'O' then 'not_available' when 'Q' then 'suppressed' end as value_missing_reason,
+    destination_code as area_as_sourced,
+    period as period_as_sourced,
+    value_as_sourced,
+    case
+        when status is null
+            then
+                'found ' || quote_literal(value_as_sourced) || ', expected whole persons, in ' || unit
+                || ', not negative, .. or ~ or an em dash'
+    end as value_issue,
+    case
+        when residence_area_code is null and not is_group
+            then 'found location ' || quote_nullable(destination_code) || ', expected an M49 number of seed area, 900 or a group'
+        when origin_area_code is null and not is_group
+            then
+                'found location of origin ' || quote_nullable(origin_code)
+                || ', expected an M49 number of seed area, 900, 2003 or a group'
+        when residence_area_code = origin_area_code and residence_area_code <> 'WLD'
+            then 'found location ' || destination_code || ' at both ends, expected none of its own migrants'
+        when is_another_residence
+            then
+                'found location ' || destination_code || ' named ' || quote_literal(btrim(destination))
+                || ', expected a name of that area'
+        when is_another_origin
+            then
+                'found location of origin ' || origin_code || ' named ' || quote_literal(btrim(origin))
+                || ', expected a name of that area'
+    end as area_issue,
+    case when year is null then 'found ' || quote_nullable(period) || ', expected a year YYYY, meaning its 1 July' end
+        as period_issue,
+    case
+        when unit <> unit_as_sourced then 'found ' || unit || ' in ' || quote_nullable(block) || ', expected ' || unit_as_sourced
+    end as unit_issue,
+    case
+        when cube_code is null then 'found ' || quote_nullable(sheet) || ', expected the table that seed cube has for this dataset'
+        when sex_code is null then 'found block ' || quote_nullable(block) || ', expected one for both sexes, males or females'
+        when population_basis !~ '^[BCRI]( [BCRI])*$'
+            then 'found type of data ' || quote_literal(population_basis) || ', expected B, C, R and I joined by blanks'
+    end as member_issue,
+    case when is_group then {{ drop_rule('group_of_areas') }} end as dropped_because
+from judged
