@@ -79,4 +79,3 @@ def test_the_overview_names_what_readers_see() -> None:
     ]
     assert len(public) > 30
     assert [name for name in public if f"`{name}`" not in overview] == []
-    assert [name for name in public if name.startswith("fct_") or "marts" in name] == [name for name in public if name.startswith("fct_")]
