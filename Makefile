@@ -15,7 +15,7 @@ export KOSHI_PROFILE := live
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test lint unit test-system faults histories fuzz chaos bench serve report init url psql record status rollback unpin decide stop clean replay check backup restore lock
+.PHONY: help setup setup-dev run test lint unit test-system faults histories fuzz chaos bench serve report init url dbt-env psql record status rollback unpin decide stop clean replay check backup restore lock
 
 # nothing is asked of a network; digests and keys of ours are hexadecimal, and the locks, journals and answers are full of them
 SECRETS := --no-verify --disable-plugin HexHighEntropyString --exclude-files '\.lock$$|^tests/journals/|^extractors/bundled/archive/'
@@ -86,6 +86,9 @@ init: ## write an ignored .env with fresh secrets for docker compose
 
 url: setup ## print the libpq URL for the read-only BI role
 	@$(PY) pipeline.py url
+
+dbt-env: setup ## print the environment of plain dbt, for a schema of your own: eval "$(make -s dbt-env)"
+	@$(PY) pipeline.py dbt-env
 
 psql: setup ## ask the warehouse: make psql SQL="select ..."
 	@$(PY) pipeline.py psql

@@ -212,6 +212,15 @@ def url() -> None:
         print(database.reader_url(profile))
 
 
+@app.command("dbt-env")
+def dbt_env() -> None:
+    """Prints the shell commands that let plain dbt build into a schema of your own: eval "$(make -s dbt-env)"."""
+    from warehouse import developer
+
+    with _told(Console(stderr=True)):
+        print(developer.prepare(_profile()))
+
+
 @app.command()
 def psql(statement: Annotated[str, typer.Argument(envvar="SQL", help="SQL; without it an interactive session.")] = "") -> None:
     """Asks the warehouse as the read-only BI role, with the psql of the embedded server or the one on PATH."""

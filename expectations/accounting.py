@@ -9,7 +9,7 @@ from psycopg import sql
 from expectations.judgement import Failure, Row
 from extractors.heal import land_again
 from warehouse.build import load
-from warehouse.candidate import Candidate, current_publication
+from warehouse.candidate import Candidate
 from warehouse.connection import Connection, connect
 from warehouse.fingerprint import core_schema
 from warehouse.profile import Profile
@@ -46,19 +46,16 @@ def add_up(profile: Profile, candidate: Candidate) -> Accounting:
 
 
 def _is_whole(profile: Profile, release_key: int) -> bool:
-    """Whether core holds as many facts of the release as readers see of it today, so that a publication takes nothing away."""
+    """Whether core holds as many facts of the release as readers have of it today, so that a publication takes nothing away."""
     with connect(profile, "koshi_transformer") as connection:
-        current = current_publication(connection)
-        if current is None:
-            return False
-        seen = _facts(connection, "bi", "_vintage", release_key)
-        return 0 < seen <= _facts(connection, core_schema(), "", release_key)
+        return 0 < _facts(connection, "bi", "^fct_.*_vintage$", release_key) <= _facts(connection, core_schema(), "^int_", release_key)
 
 
-def _facts(connection: Connection, schema: str, ending: str, release_key: int) -> int:
+def _facts(connection: Connection, schema: str, named: str, release_key: int) -> int:
+    """Rows of the release in the relations of a schema whose names match."""
     names = connection.execute(
         "select relname from pg_class where relnamespace = to_regnamespace(%s) and relkind in ('r', 'v') and relname ~ %s order by 1",
-        [schema, f"^fct_.*{ending}$"],
+        [schema, named],
     ).fetchall()
     counts = [
         connection.execute(

@@ -95,8 +95,8 @@ def _raw(profile: Profile, source: str, dataset: str, root: Path) -> Iterator[Mi
     if found == (None,):
         columns = "_release_key, _snapshot_key, _row and the columns of the parser, all text"
         yield Missing("warehouse/migrations/versions/", f"a migration that makes the table raw.{shape} with {columns}")
-    if f"name: {shape}" not in (root / "dbt/staging/_sources.yml").read_text("utf-8"):
-        yield Missing("dbt/staging/_sources.yml", f"the table {shape} of raw")
+    if f"name: {shape}" not in (root / "dbt/models/staging/_sources.yml").read_text("utf-8"):
+        yield Missing("dbt/models/staging/_sources.yml", f"the table {shape} of raw")
 
 
 def _suite(source: str, dataset: str, root: Path) -> Iterator[Missing]:
@@ -113,14 +113,14 @@ def _suite(source: str, dataset: str, root: Path) -> Iterator[Missing]:
 
 def _staging(source: str, view: str, root: Path) -> Iterator[Missing]:
     """The staging view, the facts that read it, and the list of periods: without them facts have keys that lead nowhere."""
-    if not (root / f"dbt/staging/{source}/{view}.sql").is_file():
-        yield Missing(f"dbt/staging/{source}/{view}.sql", "the typed view of the raw table that the suite looks at")
-    facts = sorted((root / "dbt/core").glob("fct_*.sql"))
+    if not (root / f"dbt/models/staging/{source}/{view}.sql").is_file():
+        yield Missing(f"dbt/models/staging/{source}/{view}.sql", "the typed view of the raw table that the suite looks at")
+    facts = sorted((root / "dbt/models/core").glob("int_*.sql"))
     if not any(f"'{view}'" in fact.read_text("utf-8") for fact in facts):
-        yield Missing("dbt/core/fct_….sql", f"a line that reads {view}, in the fact that it feeds")
-    if f"'{view}'" not in (root / "dbt/core/int_period__list.sql").read_text("utf-8"):
+        yield Missing("dbt/models/core/int_….sql", f"a line that reads {view}, in the fact that it feeds")
+    if f"'{view}'" not in (root / "dbt/models/core/release_period.sql").read_text("utf-8"):
         yield Missing(
-            "dbt/core/int_period__list.sql", f"{view} in the list of views: else its periods are unknown and gate 2 refuses its facts"
+            "dbt/models/core/release_period.sql", f"{view} in the list of views: else its periods are unknown and gate 2 refuses its facts"
         )
 
 

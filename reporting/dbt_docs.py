@@ -35,7 +35,7 @@ def build(profile: Profile, target: Path) -> None:
     """
     work = profile.state / "dbt_docs"
     project = str(ROOT / "dbt")
-    common = ["--project-dir", project, "--profiles-dir", project, "--target-path", str(work)]
+    common = ["--project-dir", project, "--profiles-dir", project, "--target", "prod", "--target-path", str(work)]
     common += ["--quiet", "--log-level", "none", "--no-use-colors", "--vars", json.dumps({"core_schema": core_schema()})]
     with dbt_environment(profile):
         manifest = _invoke(None, ["parse", *common])

@@ -26,7 +26,8 @@ from warehouse.wording import one_line
 # Remarks that a schema gets when all of it stands; a build that was killed leaves none
 PREPARED = "Seeds, staging and core facts of one state of the code."
 BUILT = "Dimensions, facts and marts of one publication."
-PUBLICATION = ["path:dimensions", "path:facts", "path:marts"]
+# Selections are by folder of dbt/models, as dbt names its nodes
+PREPARATION, CORE, PUBLICATION = ["resource_type:seed", "staging"], ["core"], ["star", "marts"]
 # Failing rows that are fetched for one dbt test
 FETCHED = 1000
 # dbt and the environment that it reads belong to the whole process: threads take turns
@@ -70,7 +71,7 @@ def prepare(profile: Profile) -> str:
     with step("build.prepare"), hold(profile, DBT, wait=True):
         if _is_prepared(profile, schema):  # by another, while this one waited: built again, its views would go from under a gate
             return schema
-        tests = _dbt(profile, ["path:seeds", "path:staging"])
+        tests = _dbt(profile, PREPARATION)
         if failed := [f"{test.name}: {test.message}" for test in tests if not test.success]:
             raise BuildError(f"dbt: the seeds fail their tests: {'; '.join(failed)}")
         with connect(profile, "koshi_transformer") as connection:
@@ -100,7 +101,7 @@ def load(profile: Profile, candidate: Candidate) -> None:
     _name_candidate(profile, candidate)
     _analyze_landed(profile)
     with step("build.core"), hold(profile, DBT, wait=True):
-        _dbt(profile, ["path:core"])
+        _dbt(profile, CORE)
 
 
 def build_publication(profile: Profile, candidate: Candidate) -> list[TestResult]:
@@ -190,10 +191,10 @@ def graph(profile: Profile) -> Graph:
     """dbt's graph of the project. Raises `BuildError` if the project does not parse."""
     manifest = _parsed(profile)
     nodes = [
-        Node(name, node.original_file_path.split("/")[0], node.schema, node.alias, tuple(getattr(node.depends_on, "nodes", ())))
+        Node(name, tuple(node.fqn[1:-1]), node.schema, node.alias, tuple(getattr(node.depends_on, "nodes", ())))
         for name, node in manifest.nodes.items()
     ]
-    nodes += [Node(name, "sources", table.schema, table.identifier, ()) for name, table in manifest.sources.items()]
+    nodes += [Node(name, (), table.schema, table.identifier, ()) for name, table in manifest.sources.items()]
     return Graph({node.name: node for node in nodes})
 
 
@@ -209,7 +210,7 @@ def _invoke(profile: Profile, arguments: list[str], manifest: Any = None) -> Any
     from dbt.cli.main import dbtRunner  # 2.6 s: only those who build pay for it
 
     project = str(ROOT / "dbt")
-    common = ["--project-dir", project, "--profiles-dir", project, "--vars", json.dumps({"core_schema": core_schema()})]
+    common = ["--project-dir", project, "--profiles-dir", project, "--target", "prod", "--vars", json.dumps({"core_schema": core_schema()})]
     common += ["--quiet", "--no-write-json", "--log-level", "none", "--log-level-file", "info", "--no-use-colors", "--cache-selected-only"]
     with _ONE_DBT, dbt_environment(profile):
         outcome = dbtRunner(manifest=manifest).invoke([*arguments, *common])

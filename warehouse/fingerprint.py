@@ -11,13 +11,13 @@ from warehouse.profile import ROOT
 
 # What gate verdicts and publications depend on …
 CODE = ("dbt", "extractors", "expectations")
-# … and what core facts depend on.
-CORE = ("dbt/dbt_project.yml", "dbt/macros", "dbt/seeds", "dbt/staging", "dbt/core")
+# … and what core facts depend on; their contracts stand with what readers see of them.
+CORE = ("dbt/dbt_project.yml", "dbt/macros", "dbt/seeds", "dbt/models/staging", "dbt/models/core", "dbt/models/star/facts")
 # What the parsers of all sources read by.
 READING = ("extractors/rows.py", "extractors/decode.py", "extractors/workbook.py")
-SUFFIXES = {".py", ".sql", ".yml", ".csv"}
-# made by dbt, or data rather than code
-LEFT_OUT = {"target", "logs", "bundled", "__pycache__"}
+SUFFIXES = {".py", ".sql", ".yml", ".csv", ".md"}
+# made by dbt, data rather than code, or said of the folder; what dbt writes into the comments of columns lies in other .md files
+LEFT_OUT = {"target", "logs", "bundled", "__pycache__", "README.md"}
 
 
 @cache
@@ -44,7 +44,7 @@ def parser_fingerprint(source: str) -> str:
 def verdict_fingerprint(source: str) -> str:
     """12 hexadecimal digits over the code that gate 1 judges the releases of a source by."""
     gate = (*(f"expectations/{name}" for name in ("check.py", "gate1.py", "places.py", "validation.py", "suites")), "extractors/source.py")
-    typed = ("dbt/dbt_project.yml", "dbt/macros", "dbt/seeds", f"dbt/staging/{source}")
+    typed = ("dbt/dbt_project.yml", "dbt/macros", "dbt/seeds", f"dbt/models/staging/{source}")
     return _fingerprint(ROOT, [*gate, *typed, f"extractors/{source}/source.yml"])
 
 

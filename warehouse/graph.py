@@ -5,19 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-# Folders whose relations name the release of each row, and the one whose members all facts share: a way through it says nothing
-GROUNDS, SHARED = ("core", "staging"), "dimensions"
+# Folders of dbt/models whose relations name the release of each row; those of what readers see; and the one whose members all facts
+# share: a way through it says nothing
+GROUNDS, PUBLISHED, SHARED = ("core", "staging"), ("star", "marts"), ("star", "dimensions")
 
 
 @dataclass(frozen=True)
 class Node:
-    """A model, seed, test or source table of the dbt project; `parents` are the names of those it is made from."""
+    """A model, seed, test or source table of the dbt project; `parents` are the names of those it is made from.
+
+    `folders` leads to it below `dbt/models`, the outermost first.
+    """
 
     name: str
-    folder: str
+    folders: tuple[str, ...]
     schema: str
     relation: str
     parents: tuple[str, ...]
+
+    def is_in(self, *layers: str) -> bool:
+        """Whether it lies in one of these folders."""
+        return bool(self.folders) and self.folders[0] in layers
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it is a dimension or a bridge."""
+        return self.folders[:2] == SHARED
 
 
 @dataclass(frozen=True)
@@ -29,13 +42,13 @@ class Graph:
     def named(self, relations: Iterable[str]) -> list[str]:
         """The models that stand in a publication under these names; dimensions only where nothing else is named."""
         wanted = set(relations)
-        found = [node for node in self.nodes.values() if node.relation in wanted and node.folder not in (*GROUNDS, "seeds", "sources")]
+        found = [node for node in self.nodes.values() if node.relation in wanted and node.is_in(*PUBLISHED)]
         found = [node for node in found if node.name.startswith("model.")]
-        return sorted(node.name for node in found if node.folder != SHARED) or sorted(node.name for node in found)
+        return sorted(node.name for node in found if not node.is_shared) or sorted(node.name for node in found)
 
     def grounds(self, starts: Iterable[str]) -> list[Node]:
         """The nearest relations before the starts in which each row has its release: core facts, or staging views for a fact itself."""
-        return [node for node in self._before(starts, until=GROUNDS) if node.folder in GROUNDS]
+        return [node for node in self._before(starts, until=GROUNDS) if node.is_in(*GROUNDS)]
 
     def raw_tables(self, starts: Iterable[str]) -> list[str]:
         """The tables of raw that the starts are made from."""
@@ -49,9 +62,9 @@ class Graph:
             if name in seen or name not in self.nodes:
                 continue
             node = self.nodes[name]
-            if node.folder == SHARED:
+            if node.is_shared:
                 continue
             seen[name] = node
-            if node.folder not in until:
+            if not node.is_in(*until):
                 waiting += node.parents
         return [seen[name] for name in sorted(seen)]

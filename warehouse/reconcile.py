@@ -1,6 +1,6 @@
 """Every raw row of a release is accounted for: named by a fact row, in quarantine, or dropped by a declared rule; exactly one of the three.
 
-Tables and views are found by convention: raw tables in `raw`, facts `fct_%` and staging views `stg_%` in the core schema. A row's address
+Tables and views are found by convention: raw tables in `raw`, facts `int_%` and staging views `stg_%` in the core schema. A row's address
 is its release, its snapshot and its place in it. A fact row without a derivation names one raw row; a derived one lies beside those it
 rests on and names them all, joined by '; '. A figure that was computed before it came here (its staging view says `derivation`) has only
 that one. Quarantine comes before rules: a row in quarantine is not dropped.
@@ -147,7 +147,7 @@ def _seen(connection: Connection, schema: str, keys: list[int]) -> sql.Composed:
         ).format(table, wanted)
         for table in _raw_tables(connection)
     ]
-    for table in _relations(connection, schema, "fct", FACT_COLUMNS):
+    for table in _relations(connection, schema, "int", FACT_COLUMNS):
         parts.append(
             sql.SQL("select release_key, snapshot_key, source_row, 0, 1, 0, 0, 0, 0 from {} where {} and derivation is null").format(
                 table, wanted
@@ -219,7 +219,7 @@ def _count(connection: Connection, schema: str, release_keys: Collection[int]) -
     ]
     parts += [
         sql.SQL("select release_key, 0, count(*), 0 from {} where {} group by 1").format(table, wanted)
-        for table in _relations(connection, schema, "fct", FACT_COLUMNS)
+        for table in _relations(connection, schema, "int", FACT_COLUMNS)
     ]
     parts.append(
         sql.SQL(

@@ -13,6 +13,8 @@ GROUPS = {
     "koshi_loader": "writes raw and the ledger",
     "koshi_transformer": "owns core_*, pub_* and the views of bi",
 }
+# A person's own dbt; it may log in once the person asked (warehouse/developer.py)
+DEVELOPER = "koshi_developer"
 # Nothing of these is in a reader's reach: large objects fill the disk, and advisory locks are those by which Koshi's processes wait
 _NOT_FOR_EVERYBODY = "^(lo_.*|loread|lowrite|pg_(try_)?advisory_.*)$"
 
@@ -29,6 +31,9 @@ def ensure_roles(connection: Connection) -> None:
         connection.execute(sql.SQL("comment on role {} is {}").format(sql.Identifier(role), sql.Literal(remark)))
         # PostgreSQL 16 and later ask a creator to be a member before SET ROLE
         connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(role)))
+    _create(connection, DEVELOPER, "nologin")
+    # to make schemas for it
+    connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(DEVELOPER)))
     _create(connection, READER, "login")
     _reader(connection)
     database = connection.info.dbname
@@ -37,6 +42,7 @@ def ensure_roles(connection: Connection) -> None:
     connection.execute(
         sql.SQL("grant connect, create, temporary on database {} to koshi_owner, koshi_transformer").format(sql.Identifier(database))
     )
+    connection.execute(sql.SQL("grant connect, temporary on database {} to {}").format(sql.Identifier(database), sql.Identifier(DEVELOPER)))
     connection.execute("revoke all on schema public from public")
     _close(connection)
     connection.commit()

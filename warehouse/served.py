@@ -113,7 +113,7 @@ def serve(connection: Connection, schema: str, publication_key: int) -> None:
     """
 
     def wanted(part: Part) -> sql.Composed:
-        return part.of(sql.Identifier(schema, _source(connection, schema, part.relation.name)))
+        return part.of(sql.Identifier(schema, part.relation.name))
 
     before, after = _last_shape(connection), _built_shape(connection, schema)
     _turn(connection, publication_key, before, after, lambda part: _unlike(part, wanted(part)), wanted)
@@ -260,8 +260,6 @@ def _built_shape(connection: Connection, schema: str) -> Shape:
         [schema],
     ).fetchall()
     found: Shape = {}
-    both = {name for name, *_ in rows if f"{name}_vintage" in {other for other, *_ in rows}}
-    rows = [(name.removesuffix("_vintage"), *rest) for name, *rest in rows if name not in both]
     for name, kind, remark, columns, declared in rows:
         names = [column for column, *_ in columns]
         key = tuple(declared or (FACT_KEY if kind == "v" and set(FACT_KEY) <= set(names) else ()))
@@ -271,11 +269,6 @@ def _built_shape(connection: Connection, schema: str) -> Shape:
             name, tuple((column, type_) for column, type_, _ in columns), key, remark, tuple((column, said) for column, _, said in columns)
         )
     return found
-
-
-def _source(connection: Connection, schema: str, name: str) -> str:
-    both = connection.execute("select to_regclass(%s)", [sql.Identifier(schema, f"{name}_vintage").as_string()]).fetchone()
-    return f"{name}_vintage" if both and both[0] else name
 
 
 def _parts(relation: Relation) -> list[Part]:

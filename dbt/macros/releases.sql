@@ -14,7 +14,7 @@
                 or release_key in (
                     select again.release_key
                     from {{ source('meta', 'reconciliation') }} as again
-                    where again.core_schema = '{{ var("core_schema") }}' and again.load_again
+                    where again.core_schema = '{{ this.schema }}' and again.load_again
                 )
             )
         {%- endif %}

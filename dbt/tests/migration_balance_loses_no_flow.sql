@@ -1,4 +1,3 @@
-{{ config(tags=['pub']) }}
 -- Every current figure of the two flows stands in the mart as it does in the facts, and the mart has no other.
 with flows as (
     select
@@ -7,11 +6,11 @@ with flows as (
         sum(fact.value) filter (where fact.direction = 'arrival') as arrivals,
         sum(fact.value) filter (where fact.direction = 'departure') as departures,
         array_agg(distinct fact.release_key) as release_keys
-    from {{ ref('pub_fct_migration_flow') }} as fact
+    from {{ ref('fct_migration_flow') }} as fact
     inner join {{ ref('dim_cube') }} as cubes on fact.cube_key = cubes.cube_key
     inner join {{ ref('dim_area') }} as areas on fact.area_key = areas.area_key
     inner join {{ ref('dim_period') }} as periods on fact.period_key = periods.period_key
-    where cubes.cube_code in ('bns.external_arrivals', 'bns.external_departures')
+    where fact.is_current and cubes.cube_code in ('bns.external_arrivals', 'bns.external_departures')
     group by areas.area_code, periods.period_start_date
 ),
 

@@ -87,7 +87,7 @@ def _parts_make_the_whole(schema: str, name: str, dimension: str, parts: tuple[s
         with stock as (
             select area.area_code, release.edition, period.period_start_date as at, part.{dimension}_code as part, fact.value,
                 other.{other}_code as other, release.release_key
-            from {schema}.fct_population_vintage as fact
+            from {schema}.fct_population as fact
             join {schema}.dim_area as area using (area_key)
             join {schema}.dim_period as period using (period_key)
             join {schema}.dim_{dimension} as part using ({dimension}_key)

@@ -47,7 +47,8 @@ def _partners_make_the_total(schema: str) -> Check:
         f"""
         select concat(direction, ' ', area_code, ' ', year, ': ', sum(students), ' of ', max(total_students)) as detail,
             array_agg(distinct release_key) || array_agg(distinct total_release_key) as release_keys
-        from {schema}.student_mobility where row_kind = 'leaf' and attributed_students is not null and total_students is not null
+        from {schema}.student_mobility
+        where is_current and row_kind = 'leaf' and attributed_students is not null and total_students is not null
         group by direction, area_code, year having abs(sum(students) - max(total_students)) > 0.001
         """,
     )
@@ -75,7 +76,7 @@ def _totals_of_residences_agree(schema: str) -> Check:
         f"""
         select concat(area.area_code, ' ', period.period_label, ', edition ', release.edition,
             ': ', min(fact.value), ' and ', max(fact.value)) as detail, array_agg(distinct fact.release_key) as release_keys
-        from {schema}.fct_migrant_stock_vintage as fact
+        from {schema}.fct_migrant_stock as fact
         join {schema}.dim_area as area on area.area_key = fact.residence_area_key
         join {schema}.dim_area as origin on origin.area_key = fact.origin_area_key and origin.area_code = 'WLD'
         join {schema}.dim_period as period using (period_key)
@@ -123,7 +124,7 @@ def _populations_agree(schema: str) -> Check:
             join {schema}.dim_area as area using (area_key)
             join {schema}.dim_period as period using (period_key)
             join {schema}.dim_sex as sex using (sex_key)
-            where indicator.indicator_code = 'undesa.population' and area.area_code = 'KAZ' and sex.sex_code = '_T'
+            where fact.is_current and indicator.indicator_code = 'undesa.population' and area.area_code = 'KAZ' and sex.sex_code = '_T'
         )
         select concat(year, ': ', value, ' and ', population_mean_persons) as detail
         from mid_year join {schema}.migration_balance as bureau using (year)

@@ -120,7 +120,7 @@ def _net_migration_is_derived_again(schema: str) -> Check:
             ] as release_keys
         from {schema}.region_balance as derived
         join {schema}.region_migration as published using (area_code, period_kind, period_start_date)
-        where derived.row_kind in ('leaf', 'total')
+        where derived.is_current and derived.row_kind in ('leaf', 'total')
             and abs(derived.net_migration_persons - published.all_flows_balance_persons) > {TOLERANCE_PERSONS}
         """,
     )

@@ -16,7 +16,7 @@ from tests.state import read
 from warehouse.connection import connect
 from warehouse.profile import ROOT, Profile
 
-KNOWN = ("extractors", "expectations/suites", "dbt/staging", "dbt/core", "dbt/seeds")
+KNOWN = ("extractors", "expectations/suites", "dbt/models/staging", "dbt/models/core", "dbt/seeds")
 VIEW = "stg_bns__population"
 
 
@@ -46,7 +46,7 @@ def test_every_declared_dataset_is_known_everywhere(profile: Profile) -> None:
         ("extractors/bns/client.py", "fetch(source, dataset, transport)"),
         ("extractors/bns/parse.py", "parse(dataset, answers)"),
         ("expectations/suites/bns.py", "gate1('population', schema) -> Suite"),
-        (f"dbt/staging/bns/{VIEW}.sql", "the typed view of the raw table"),
+        (f"dbt/models/staging/bns/{VIEW}.sql", "the typed view of the raw table"),
     ],
 )
 def test_a_forgotten_file_is_named(profile: Profile, root: Path, file: str, write: str) -> None:
@@ -61,9 +61,9 @@ def test_a_forgotten_file_is_named(profile: Profile, root: Path, file: str, writ
 @pytest.mark.parametrize(
     ("file", "line", "named"),
     [
-        ("dbt/core/int_period__list.sql", f"'{VIEW}'", "dbt/core/int_period__list.sql"),
-        ("dbt/core/fct_population.sql", f"'{VIEW}'", "dbt/core/fct_….sql"),
-        ("dbt/staging/_sources.yml", "name: bns_table,", "dbt/staging/_sources.yml"),
+        ("dbt/models/core/release_period.sql", f"'{VIEW}'", "dbt/models/core/release_period.sql"),
+        ("dbt/models/core/int_population.sql", f"'{VIEW}'", "dbt/models/core/int_….sql"),
+        ("dbt/models/staging/_sources.yml", "name: bns_table,", "dbt/models/staging/_sources.yml"),
         ("dbt/seeds/cube.csv", "bns,population,", "dbt/seeds/cube.csv"),
     ],
 )

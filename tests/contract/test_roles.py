@@ -105,7 +105,7 @@ def test_the_reader_sees_what_power_bi_asks_for(reader: Reader) -> None:
 def test_the_loader_cannot_change_facts_and_the_transformer_cannot_change_the_ledger(settled: Profile, reader: Reader) -> None:
     schema = read(settled, "select nspname from pg_namespace where nspname ~ '^core_'")[0][0]
     with connect(settled, "koshi_loader") as loader, pytest.raises(psycopg.errors.InsufficientPrivilege):
-        loader.execute(f"delete from {schema}.fct_population")
+        loader.execute(f"delete from {schema}.int_population")
     with connect(settled, "koshi_transformer") as transformer, pytest.raises(psycopg.errors.InsufficientPrivilege):
         transformer.execute("delete from meta.release")
 

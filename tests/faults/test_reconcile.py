@@ -73,8 +73,8 @@ def test_every_row_of_a_small_delivery_is_accounted_for(settled: Profile) -> Non
     ("statement", "expected"),
     [
         (
-            "delete from {core}.fct_population where release_key = {key} and source_row in"
-            " (select source_row from {core}.fct_population where release_key = {key} order by 1 limit 5)",
+            "delete from {core}.int_population where release_key = {key} and source_row in"
+            " (select source_row from {core}.int_population where release_key = {key} order by 1 limit 5)",
             f"{MISSING}: Все население!B10, Все население!B11, Все население!B12 and 2 more",
         ),
         (
@@ -92,7 +92,7 @@ def test_every_row_of_a_small_delivery_is_accounted_for(settled: Profile) -> Non
             "named by a fact row and in quarantine: Все население!B3",
         ),
         (
-            "update {core}.fct_population set source_row = 'Все население!B3' where release_key = {key}"
+            "update {core}.int_population set source_row = 'Все население!B3' where release_key = {key}"
             " and source_row = 'Все население!B4'",
             f"named by several fact rows: Все население!B3; {MISSING}: Все население!B4",
         ),
@@ -103,7 +103,7 @@ def test_every_row_of_a_small_delivery_is_accounted_for(settled: Profile) -> Non
             "named by a fact row and dropped by a rule: Все население!B3",
         ),
         (
-            "update {core}.fct_population set source_row = 'Все население!B3; Все население!Z9', derivation = 'a sum'"
+            "update {core}.int_population set source_row = 'Все население!B3; Все население!Z9', derivation = 'a sum'"
             " where release_key = {key} and source_row = 'Все население!B4'",
             f"{MISSING}: Все население!B4; part of a derived fact row, not in raw: Все население!Z9",
         ),
@@ -129,10 +129,10 @@ def test_a_row_that_is_not_in_exactly_one_class_is_named_with_its_address(settle
 
 @pytest.mark.parametrize("table", ["core", "raw"])
 def test_a_release_that_does_not_add_up_is_landed_again_from_its_bytes(settled: Profile, table: str) -> None:
-    before = read(settled, f"select * from {core_schema()}.fct_population order by release_key, source_row")
+    before = read(settled, f"select * from {core_schema()}.int_population order by release_key, source_row")
     assert look(settled) == {}
     lost = {
-        "core": "{core}.fct_population where release_key = {key} and source_row like '%!B3'",
+        "core": "{core}.int_population where release_key = {key} and source_row like '%!B3'",
         "raw": "raw.bns_table where _release_key = {key} and _row like '%!B3'",
     }
     damage(settled, f"delete from {lost[table]}")  # its numbers are no longer those that were remembered
@@ -141,7 +141,7 @@ def test_a_release_that_does_not_add_up_is_landed_again_from_its_bytes(settled: 
     assert land_again(settled, {key}) == {}
     load(settled, candidate(settled))
     assert look(settled) == {}
-    assert read(settled, f"select * from {core_schema()}.fct_population order by release_key, source_row") == before
+    assert read(settled, f"select * from {core_schema()}.int_population order by release_key, source_row") == before
 
 
 def test_a_release_whose_bytes_are_gone_keeps_its_facts(settled: Profile) -> None:
@@ -152,13 +152,13 @@ def test_a_release_whose_bytes_are_gone_keeps_its_facts(settled: Profile) -> Non
     assert failed.keys() == {key}
     assert "bns.population" in failed[key] and "restore the archive" in failed[key]
     load(settled, candidate(settled))
-    assert read(settled, f"select count(*) from {core_schema()}.fct_population where release_key = {key}") == [(18,)]
+    assert read(settled, f"select count(*) from {core_schema()}.int_population where release_key = {key}") == [(18,)]
     assert look(settled).keys() == {key}
 
 
 def test_a_release_that_its_bytes_no_longer_give_keeps_what_it_has(settled: Profile) -> None:
     damage(settled, "update meta.release set row_digest = 'another' where release_key = {key}")
-    damage(settled, "delete from {core}.fct_population where release_key = {key} and source_row = 'Все население!B3'")
+    damage(settled, "delete from {core}.int_population where release_key = {key} and source_row = 'Все население!B3'")
     key = population_of_2018(settled)
     failed = land_again(settled, {key})
     assert "reads its bytes otherwise" in failed[key]
@@ -185,7 +185,7 @@ def test_a_staging_view_that_says_nothing_of_dropped_rows_is_named(settled: Prof
 def test_a_run_heals_what_does_not_add_up_before_it_publishes(settled: Profile) -> None:
     before = read(settled, "select * from bi.fct_population order by release_key, source_row")
     damage(settled, "delete from raw.bns_table where _release_key = {key}")
-    damage(settled, "delete from {core}.fct_population where release_key = {key}")
+    damage(settled, "delete from {core}.int_population where release_key = {key}")
     assert len(read(settled, "select 1 from bi.fct_population")) < len(before)
     put(settled, "external_arrivals", tree(arrivals() | {2020: 1021}), "2026-03-01")
     _, end = run(settled)

@@ -11,7 +11,7 @@ BORN = "origin_code = 'KAZ' and residence_code = 'WLD' and sex_code = '_T'"
 
 def test_two_editions_of_the_born_in_kazakhstan(published: Any) -> None:
     # the ratio has the population of its own edition: 100 * 4,203,899 / 18,776,707 = 22.3889 %; that of edition 2024 is not at hand
-    query = f"select edition, persons, ratio_to_home_population_pct from bi.diaspora_stock_all where {BORN} and year = 2020 order by 1"
+    query = f"select edition, persons, ratio_to_home_population_pct from bi.diaspora_stock_vintage where {BORN} and year = 2020 order by 1"
     assert published.execute(query).fetchall() == [("2020", 4_203_899, Decimal("22.3889")), ("2024", 3_029_566, None)]
 
 
@@ -36,11 +36,11 @@ def test_leaves_add_up_to_every_total_of_an_origin(published: Any) -> None:
     # 6 origins x 7 dates in edition 2020, 16 x 8 in edition 2024 have a total: 42 + 128 = 170
     query = """
         with leaves as (
-            select edition, origin_code, year, sum(persons) as persons from bi.diaspora_stock_all
+            select edition, origin_code, year, sum(persons) as persons from bi.diaspora_stock_vintage
             where residence_code <> 'WLD' and sex_code <> '_T' group by edition, origin_code, year
         )
         select count(*), count(*) filter (where leaves.persons is distinct from total.persons)
-        from bi.diaspora_stock_all as total left join leaves using (edition, origin_code, year)
+        from bi.diaspora_stock_vintage as total left join leaves using (edition, origin_code, year)
         where total.residence_code = 'WLD' and total.origin_code <> 'WLD' and total.sex_code = '_T' and total.persons is not null
     """
     assert published.execute(query).fetchall() == [(170, 0)]

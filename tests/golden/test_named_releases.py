@@ -16,10 +16,10 @@ from warehouse.publication import status
 FLOWS = {"external_arrivals", "external_departures"}
 ONE_YEAR = "period_kind = 'year' and year = 2020"
 MEMBER = "(select {0}_key from {{schema}}.dim_{0} where {0}_code = '{1}')"
-MORE_MEN = f"update {{core}}.fct_population set value = value + 1 where sex_key = {MEMBER.format('sex', 'M')}"
+MORE_MEN = f"update {{core}}.int_population set value = value + 1 where sex_key = {MEMBER.format('sex', 'M')}"
 # the archive has no population by locality in one edition: men and women stand for town and country
 MORE_TOWNSPEOPLE = (
-    f"update {{core}}.fct_population set sex_key = {MEMBER.format('sex', '_T')},"
+    f"update {{core}}.int_population set sex_key = {MEMBER.format('sex', '_T')},"
     f" value = value + case when sex_key = {MEMBER.format('sex', 'M')} then 1 else 0 end,"
     f" locality_key = case when sex_key = {MEMBER.format('sex', 'M')} then {MEMBER.format('locality', 'U')}"
     f" else {MEMBER.format('locality', 'R')} end where sex_key <> {MEMBER.format('sex', '_T')}"
@@ -77,7 +77,7 @@ SPOILED: dict[str, tuple[str, set[str]]] = {
         {"students_from_kazakhstan", "outbound_totals"},
     ),
     "both tables of an edition give a residence the same stock of migrants": (
-        "update {core}.fct_migrant_stock set value = value + 1 where release_key in"
+        "update {core}.int_migrant_stock set value = value + 1 where release_key in"
         " (select release_key from {schema}.dim_release where dataset = 'stock_by_destination')",
         {"stock_by_destination", "stock_by_destination_and_origin"},
     ),

@@ -71,9 +71,9 @@ def test_every_cell_of_a_derived_figure_can_be_reached(bundled: Bundled) -> None
     core = core_schema()
     found = read(
         bundled[0],
-        f"select fact.value, count(*), sum(part.value) from {core}.fct_population as fact"
+        f"select fact.value, count(*), sum(part.value) from {core}.int_population as fact"
         " cross join string_to_table(fact.source_row, '; ') as address"
-        f" inner join {core}.fct_population as part using (release_key, snapshot_key)"
+        f" inner join {core}.int_population as part using (release_key, snapshot_key)"
         " where fact.derivation is not null and part.derivation is null and part.source_row = address"
         " group by fact.release_key, fact.series_key, fact.value",
     )

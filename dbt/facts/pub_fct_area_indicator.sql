@@ -1,3 +1,0 @@
-{{ config(materialized='view', alias='fct_area_indicator') }}
-
-{{ facts_of('fct_area_indicator', vintages=false) }}

@@ -1,3 +1,0 @@
-{{ config(materialized='view', alias='fct_internal_move') }}
-
-{{ facts_of('fct_internal_move', vintages=false) }}

@@ -1,3 +1,0 @@
-{{ config(materialized='view', alias='fct_migrant_stock') }}
-
-{{ facts_of('fct_migrant_stock', vintages=false) }}

@@ -1,3 +1,0 @@
-{{ config(materialized='view', alias='fct_migration_flow') }}
-
-{{ facts_of('fct_migration_flow', vintages=false) }}

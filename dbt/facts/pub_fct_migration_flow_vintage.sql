@@ -1,3 +1,0 @@
-{{ config(materialized='view', alias='fct_migration_flow_vintage') }}
-
-{{ facts_of('fct_migration_flow', vintages=true) }}

@@ -1,3 +1,0 @@
-{{ config(materialized='view', alias='fct_migration_incident_vintage') }}
-
-{{ facts_of('fct_migration_incident', vintages=true) }}

@@ -1,3 +1,0 @@
-{{ config(materialized='view', alias='fct_population') }}
-
-{{ facts_of('fct_population', vintages=false) }}

@@ -1,3 +1,0 @@
-{{ config(materialized='view', alias='fct_population_vintage') }}
-
-{{ facts_of('fct_population', vintages=true) }}

@@ -1,3 +1,0 @@
-{{ config(materialized='view', alias='fct_repatriation') }}
-
-{{ facts_of('fct_repatriation', vintages=false) }}

@@ -1,3 +1,0 @@
-{{ config(materialized='view', alias='fct_repatriation_vintage') }}
-
-{{ facts_of('fct_repatriation', vintages=true) }}

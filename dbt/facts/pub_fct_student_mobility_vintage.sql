@@ -1,3 +1,0 @@
-{{ config(materialized='view', alias='fct_student_mobility_vintage') }}
-
-{{ facts_of('fct_student_mobility', vintages=true) }}

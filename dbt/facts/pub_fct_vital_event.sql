@@ -1,3 +1,0 @@
-{{ config(materialized='view', alias='fct_vital_event') }}
-
-{{ facts_of('fct_vital_event', vintages=false) }}

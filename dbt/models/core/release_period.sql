@@ -1,0 +1,36 @@
+with releases as (
+    {{ releases_to_load() }}
+),
+
+-- every staging view that feeds a fact
+observed as (
+    {% for view in [
+        'stg_bns__external_migration', 'stg_bns__population', 'stg_bns__net_migration', 'stg_bns__vital_event',
+        'stg_bns__internal_by_region', 'stg_bns__internal_matrix', 'stg_bns__printed_flow', 'stg_bns__kandas',
+        'stg_uis__observation', 'stg_undesa__stock', 'stg_iom__missing_migrants',
+    ] -%}
+        select
+            release_key,
+            snapshot_key,
+            source_row,
+            period_kind,
+            period_start_date,
+            period_end_date
+        from {{ ref(view) }}
+        where dropped_because is null
+        {% if not loop.last -%}
+            union all
+        {% endif -%}
+    {% endfor -%}
+)
+
+select distinct
+    observed.release_key,
+    {{ period_key('observed.period_kind', 'observed.period_start_date', 'observed.period_end_date') }} as period_key,
+    observed.period_kind,
+    observed.period_start_date,
+    observed.period_end_date
+from observed
+inner join releases on observed.release_key = releases.release_key
+where {{ not_quarantined('observed') }}
+order by observed.period_end_date, period_key

@@ -1,0 +1,292 @@
+-- Rates per 10,000 of the mean of the populations of two consecutive 1 January (bns.md 8.7, classifications.md g.2, g.3);
+-- turnover and effectiveness: classifications.md g.4, g.5. Nothing missing is ever counted as zero.
+with areas as (
+    select
+        area_key,
+        area_code,
+        area_name_kk,
+        area_name_ru,
+        area_name_en,
+        area_sort_order
+    from {{ ref('dim_area') }}
+),
+
+periods as (
+    select
+        period_key,
+        period_kind,
+        period_start_date,
+        period_end_date,
+        year,
+        period_label
+    from {{ ref('dim_period') }}
+),
+
+releases as (
+    select
+        release_key,
+        edition,
+        licence,
+        attribution
+    from {{ ref('dim_release') }}
+),
+
+-- figures that another agency made than the one that delivered them
+made as (
+    select
+        release_key,
+        period_key,
+        licence,
+        attribution
+    from {{ ref('bridge_release_origin') }}
+),
+
+ranges as (
+    select
+        start_year,
+        end_year
+    from {{ ref('period_range') }}
+    where mart = 'migration_balance'
+),
+
+flows as (
+    select
+        fact.area_key,
+        fact.release_key,
+        fact.period_key,
+        case fact.direction when 'arrival' then 'arrivals' else 'departures' end as role,
+        periods.period_start_date,
+        periods.period_end_date,
+        fact.value,
+        fact.is_provisional,
+        fact.capture
+    from {{ ref('fct_migration_flow') }} as fact
+    inner join periods on fact.period_key = periods.period_key
+    where
+        fact.is_current
+        and periods.period_kind = 'year'
+        and fact.direction in ('arrival', 'departure')
+        and fact.scope = 'external'
+        and fact.counterpart_area_key = {{ member_key('area', "'W1'") }}
+        and fact.sex_key = {{ member_key('sex', "'_T'") }}
+        and fact.age_group_key = {{ member_key('age_group', "'_T'") }}
+        and fact.education_key = {{ member_key('education', "'_T'") }}
+        and fact.specialty_key = {{ member_key('specialty', "'_T'") }}
+        and fact.ethnicity_key = {{ member_key('ethnicity', "'_T'") }}
+        and fact.locality_key = {{ member_key('locality', "'_T'") }}
+),
+
+stocks as (
+    select
+        fact.area_key,
+        fact.release_key,
+        fact.period_key,
+        periods.period_start_date as reference_date,
+        fact.value,
+        fact.is_provisional,
+        fact.capture,
+        fact.derivation,
+        fact.break_kind
+    from {{ ref('fct_population') }} as fact
+    inner join periods on fact.period_key = periods.period_key
+    where
+        fact.is_current
+        and periods.period_kind = 'instant'
+        and fact.cube_key = {{ member_key('cube', "'bns.population.region'") }}
+        and fact.sex_key = {{ member_key('sex', "'_T'") }}
+        and fact.age_group_key = {{ member_key('age_group', "'_T'") }}
+        and fact.ethnicity_key = {{ member_key('ethnicity', "'_T'") }}
+        and fact.locality_key = {{ member_key('locality', "'_T'") }}
+),
+
+-- the grain: each area × each of its years, and each range the literature prints
+spans as (
+    select distinct
+        flows.area_key,
+        'leaf'::text as row_kind,
+        1 as years,
+        flows.period_start_date,
+        flows.period_end_date
+    from flows
+    union all
+    select distinct
+        flows.area_key,
+        'subtotal'::text as row_kind,
+        ranges.end_year - ranges.start_year + 1 as years,
+        make_date(ranges.start_year, 1, 1) as period_start_date,
+        make_date(ranges.end_year, 12, 31) as period_end_date
+    from flows
+    cross join ranges
+),
+
+parts as (
+    select
+        spans.area_key,
+        spans.period_start_date,
+        spans.period_end_date,
+        flows.role,
+        flows.release_key,
+        flows.period_key,
+        flows.value,
+        flows.is_provisional,
+        flows.capture,
+        null::text as derivation,
+        null::text as break_kind
+    from spans
+    inner join flows
+        on
+            spans.area_key = flows.area_key
+            and flows.period_start_date >= spans.period_start_date
+            and flows.period_end_date <= spans.period_end_date
+    union all
+    select
+        spans.area_key,
+        spans.period_start_date,
+        spans.period_end_date,
+        case when stocks.reference_date = spans.period_start_date then 'population_start' else 'population_end' end as role,
+        stocks.release_key,
+        stocks.period_key,
+        stocks.value,
+        stocks.is_provisional,
+        stocks.capture,
+        stocks.derivation,
+        stocks.break_kind
+    from spans
+    inner join stocks
+        on
+            spans.area_key = stocks.area_key
+            and stocks.reference_date in (spans.period_start_date, spans.period_end_date + 1)
+    where spans.row_kind = 'leaf'
+),
+
+gathered as (
+    select
+        spans.area_key,
+        spans.row_kind,
+        spans.years,
+        spans.period_start_date,
+        spans.period_end_date,
+        -- a sum over part of the years is no figure of the range
+        case
+            when count(parts.value) filter (where parts.role = 'arrivals') = spans.years
+                then sum(parts.value) filter (where parts.role = 'arrivals')
+        end as arrivals,
+        case
+            when count(parts.value) filter (where parts.role = 'departures') = spans.years
+                then sum(parts.value) filter (where parts.role = 'departures')
+        end as departures,
+        max(parts.value) filter (where parts.role = 'population_start') as population_start,
+        max(parts.value) filter (where parts.role = 'population_end') as population_end,
+        max(parts.derivation) filter (where parts.role = 'population_start') as start_derivation,
+        max(parts.derivation) filter (where parts.role = 'population_end') as end_derivation,
+        max(parts.break_kind) filter (where parts.role = 'population_end') as population_break_kind,
+        -- preliminary as soon as one part is; unknown as soon as one part is unknown
+        case
+            when bool_or(parts.is_provisional) then true
+            when count(parts.is_provisional) = count(parts.role) then false
+        end as is_provisional,
+        string_agg(distinct releases.edition, '; ') filter (where parts.role in ('arrivals', 'departures')) as edition,
+        string_agg(distinct releases.edition, '; ') filter (where parts.role in ('population_start', 'population_end'))
+            as population_edition,
+        string_agg(distinct parts.capture, '; ') as capture,
+        string_agg(distinct coalesce(made.licence, releases.licence), '; ') as licence,
+        string_agg(distinct coalesce(made.attribution, releases.attribution), '; ') as attribution,
+        max(parts.release_key) filter (where parts.role = 'arrivals') as arrivals_release_key,
+        max(parts.release_key) filter (where parts.role = 'departures') as departures_release_key,
+        count(distinct parts.release_key) filter (where parts.role = 'arrivals') as arrivals_releases,
+        count(distinct parts.release_key) filter (where parts.role = 'departures') as departures_releases,
+        max(parts.release_key) filter (where parts.role = 'population_start') as population_start_release_key,
+        max(parts.release_key) filter (where parts.role = 'population_end') as population_end_release_key
+    from spans
+    left join parts
+        on
+            spans.area_key = parts.area_key
+            and spans.period_start_date = parts.period_start_date
+            and spans.period_end_date = parts.period_end_date
+    left join releases on parts.release_key = releases.release_key
+    left join made on parts.release_key = made.release_key and parts.period_key = made.period_key
+    group by spans.area_key, spans.row_kind, spans.years, spans.period_start_date, spans.period_end_date
+),
+
+measured as (
+    select
+        gathered.*,
+        gathered.arrivals - gathered.departures as balance,
+        gathered.arrivals + gathered.departures as turnover,
+        (gathered.population_start + gathered.population_end) / 2 as population_mean
+    from gathered
+)
+
+select
+    areas.area_code,
+    areas.area_name_kk,
+    areas.area_name_ru,
+    areas.area_name_en,
+    areas.area_sort_order,
+    periods.period_label,
+    periods.period_kind,
+    measured.period_start_date,
+    measured.period_end_date,
+    periods.year,
+    measured.row_kind,
+    measured.arrivals::bigint as arrivals_persons,
+    measured.departures::bigint as departures_persons,
+    measured.balance::bigint as balance_persons,
+    measured.turnover::bigint as turnover_persons,
+    round(100 * measured.balance / nullif(measured.turnover, 0), 4)::numeric(12, 4) as effectiveness_pct,
+    case
+        when measured.balance is null
+            then
+                'not complete in the current releases: '
+                || concat_ws(
+                    ', ',
+                    case when measured.arrivals is null then 'arrivals' end,
+                    case when measured.departures is null then 'departures' end
+                )
+    end as value_missing_reason,
+    measured.population_start::bigint as population_start_persons,
+    measured.population_end::bigint as population_end_persons,
+    measured.population_mean::numeric(20, 1) as population_mean_persons,
+    measured.population_break_kind,
+    round(10000 * measured.arrivals / measured.population_mean, 4)::numeric(12, 4) as arrivals_per_10000,
+    round(10000 * measured.departures / measured.population_mean, 4)::numeric(12, 4) as departures_per_10000,
+    round(10000 * measured.balance / measured.population_mean, 4)::numeric(12, 4) as balance_per_10000,
+    case
+        when measured.row_kind = 'subtotal' then 'a rate is given for single years only'
+        when measured.population_mean is null
+            then
+                'no population in the current releases for '
+                || concat_ws(
+                    ' and ',
+                    case when measured.population_start is null then measured.period_start_date::text end,
+                    case when measured.population_end is null then (measured.period_end_date + 1)::text end
+                )
+        when measured.balance is null then 'one of the flows is missing'
+    end as rate_missing_reason,
+    measured.is_provisional,
+    measured.edition,
+    measured.population_edition,
+    measured.capture,
+    measured.licence,
+    measured.attribution,
+    -- a range over several releases has no single address
+    case when measured.arrivals_releases = 1 then measured.arrivals_release_key end as arrivals_release_key,
+    case when measured.departures_releases = 1 then measured.departures_release_key end as departures_release_key,
+    measured.population_start_release_key,
+    measured.population_end_release_key,
+    nullif(
+        concat_ws(
+            '; ',
+            measured.period_start_date::text || ': ' || measured.start_derivation,
+            (measured.period_end_date + 1)::text || ': ' || measured.end_derivation
+        ),
+        ''
+    ) as population_derivation
+from measured
+inner join areas on measured.area_key = areas.area_key
+inner join periods
+    on
+        measured.period_start_date = periods.period_start_date
+        and measured.period_end_date = periods.period_end_date
+        and periods.period_kind in ('year', 'range')
+order by areas.area_sort_order, measured.period_start_date, measured.period_end_date

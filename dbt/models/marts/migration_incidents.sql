@@ -1,0 +1,58 @@
+with areas as (
+    select * from {{ ref('dim_area') }}
+),
+
+periods as (
+    select * from {{ ref('dim_period') }}
+),
+
+releases as (
+    select * from {{ ref('dim_release') }}
+),
+
+incidents as (
+    select * from {{ ref('fct_migration_incident') }}
+    where is_current
+)
+
+select
+    incidents.incident_code,
+    incidents.occurrence,
+    incidents.occurrence > 1 as is_duplicate,
+    areas.area_code,
+    areas.area_name_kk,
+    areas.area_name_ru,
+    areas.area_name_en,
+    areas.area_sort_order,
+    periods.period_label,
+    periods.period_kind,
+    periods.period_start_date,
+    periods.period_end_date,
+    periods.year,
+    'leaf'::text as row_kind,
+    incidents.dead_persons::bigint as dead_persons,
+    incidents.missing_persons::bigint as missing_persons,
+    incidents.value::bigint as dead_and_missing_persons,
+    incidents.value_missing_reason,
+    incidents.survivors_persons::bigint as survivors_persons,
+    incidents.females_persons::bigint as females_persons,
+    incidents.males_persons::bigint as males_persons,
+    incidents.children_persons::bigint as children_persons,
+    incidents.latitude,
+    incidents.longitude,
+    incidents.incident_region,
+    incidents.migration_route,
+    incidents.source_quality,
+    incidents.obs_status,
+    incidents.is_provisional,
+    releases.edition,
+    incidents.capture,
+    releases.licence,
+    releases.attribution,
+    incidents.release_key,
+    incidents.series_key as incident_key
+from incidents
+inner join areas on incidents.area_key = areas.area_key
+inner join periods on incidents.period_key = periods.period_key
+inner join releases on incidents.release_key = releases.release_key
+order by periods.period_start_date, incidents.incident_code, incidents.occurrence

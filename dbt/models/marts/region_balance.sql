@@ -1,0 +1,169 @@
+-- Net migration of a region is what its population changed by beyond births and deaths; its external part is what the internal moves
+-- leave over (bns.md 8.4, 8.6, 8.7). Once for each vintage of the populations: the later one need not reproduce what was printed.
+with areas as (
+    select * from {{ ref('dim_area') }}
+),
+
+periods as (
+    select * from {{ ref('dim_period') }}
+    where period_kind = 'year'
+),
+
+populations as (
+    select * from {{ ref('int_population__yearly') }}
+),
+
+increase as (
+    select
+        fact.area_key,
+        fact.period_key,
+        fact.value,
+        fact.is_provisional,
+        fact.release_key
+    from {{ ref('fct_vital_event') }} as fact
+    where fact.is_current and fact.measure = 'natural_increase' and {{ totals('fact', ['sex', 'locality']) }}
+),
+
+internal as (
+    select
+        area_key,
+        period_key,
+        balance,
+        is_provisional,
+        release_key
+    from {{ ref('int_flow__paired') }}
+    where cube_code = 'bns.internal_by_region'
+),
+
+regions as (
+    select
+        area_key,
+        parent_area_key,
+        coalesce(population_from_year, 0) as from_year,
+        coalesce(population_to_year, 9999) as to_year
+    from areas
+    where area_kind = 'region'
+),
+
+-- a region is made of itself, a composite of its members, the republic of the regions it has at both ends of the year
+members as (
+    select
+        area_key,
+        area_key as member_area_key,
+        'leaf'::text as area_level,
+        from_year,
+        to_year
+    from regions
+    union all
+    select
+        groups.group_area_key as area_key,
+        groups.member_area_key,
+        'subtotal'::text as area_level,
+        regions.from_year,
+        regions.to_year
+    from {{ ref('bridge_area_group') }} as groups
+    inner join regions on groups.member_area_key = regions.area_key
+    union all
+    select
+        parent_area_key as area_key,
+        area_key as member_area_key,
+        'total'::text as area_level,
+        from_year,
+        to_year
+    from regions
+),
+
+sums as (
+    select
+        members.area_key,
+        members.area_level,
+        periods.period_key,
+        populations.edition as population_edition,
+        bool_and(populations.is_latest) as is_latest,
+        sum(populations.population_start) as population_start,
+        sum(populations.population_end) as population_end,
+        string_agg(distinct populations.break_kind, ', ') as break_kind,
+        {{ complete_sum('increase.value') }} as natural_increase,
+        {{ complete_sum('internal.balance') }} as internal_balance,
+        {{ preliminary('populations.is_provisional or increase.is_provisional or internal.is_provisional') }} as is_provisional,
+        {{ only_one('populations.start_release_key') }} as population_start_release_key,
+        {{ only_one('populations.end_release_key') }} as population_end_release_key,
+        {{ only_one('increase.release_key') }} as natural_increase_release_key,
+        {{ only_one('internal.release_key') }} as internal_release_key
+    from members
+    inner join populations on members.member_area_key = populations.area_key
+    inner join periods
+        on populations.period_start_date = periods.period_start_date and populations.period_end_date = periods.period_end_date
+    left join increase on members.member_area_key = increase.area_key and periods.period_key = increase.period_key
+    left join internal on members.member_area_key = internal.area_key and periods.period_key = internal.period_key
+    group by members.area_key, members.area_level, periods.period_key, periods.year, populations.edition
+    having
+        count(*) = (
+            select count(*)
+            from members as expected
+            where
+                expected.area_key = members.area_key
+                -- the closed and the new regions of a year of division count, so that it makes no sum
+                and expected.from_year <= periods.year + 1
+                and expected.to_year >= periods.year
+        )
+),
+
+derived as (
+    select
+        sums.*,
+        (sums.population_start + sums.population_end) / 2 as population_mean,
+        case when sums.break_kind is null then sums.population_end - sums.population_start - sums.natural_increase end as net_migration
+    from sums
+)
+
+select
+    {{ labels('areas', 'area') }},
+    areas.area_kind,
+    {{ period_columns('periods') }},
+    derived.population_edition,
+    derived.is_latest as is_current,
+    derived.area_level as row_kind,
+    derived.population_start::bigint as population_start_persons,
+    derived.population_end::bigint as population_end_persons,
+    derived.population_mean::numeric(20, 1) as population_mean_persons,
+    derived.break_kind as population_break_kind,
+    derived.natural_increase::bigint as natural_increase_persons,
+    derived.net_migration::bigint as net_migration_persons,
+    case
+        when derived.break_kind is not null then 'the population series breaks within the year: ' || derived.break_kind
+        when derived.natural_increase is null then 'no natural increase by region for this year'
+    end as value_missing_reason,
+    derived.internal_balance::bigint as internal_balance_persons,
+    (derived.net_migration - derived.internal_balance)::bigint as external_balance_persons,
+    case
+        when derived.net_migration is null then 'no net migration'
+        when derived.internal_balance is null then 'no table of internal moves of this year'
+    end as external_missing_reason,
+    {{ per_10000('derived.net_migration', 'derived.population_mean') }} as net_migration_per_10000,
+    case when derived.net_migration is not null then {{ per_10000('derived.internal_balance', 'derived.population_mean') }} end
+        as internal_balance_per_10000,
+    {{ per_10000('(derived.net_migration - derived.internal_balance)', 'derived.population_mean') }} as external_balance_per_10000,
+    case
+        when derived.net_migration is null then 'no net migration'
+        when derived.internal_balance is null then 'internal and external: no table of internal moves of this year'
+    end as rate_missing_reason,
+    derived.is_provisional,
+    origin.edition,
+    origin.capture,
+    origin.licence,
+    origin.attribution,
+    derived.population_start_release_key,
+    derived.population_end_release_key,
+    derived.natural_increase_release_key,
+    derived.internal_release_key
+from derived
+inner join areas on derived.area_key = areas.area_key
+inner join periods on derived.period_key = periods.period_key
+left join lateral (
+    {{ provenance('array[
+        derived.population_start_release_key, derived.population_end_release_key, derived.natural_increase_release_key,
+        derived.internal_release_key
+    ]', 'derived.period_key') }}
+) as origin on true
+order by areas.area_sort_order, areas.area_code, periods.period_start_date, derived.population_edition

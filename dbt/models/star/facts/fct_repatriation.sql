@@ -1,0 +1,1 @@
+{{ all_releases_of('int_repatriation') }}

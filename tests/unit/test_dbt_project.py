@@ -1,0 +1,81 @@
+"""Each fact, column and text of the dbt project stands in one place."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any
+
+import pytest
+import yaml
+
+from warehouse.profile import ROOT
+
+DBT = ROOT / "dbt"
+MODELS = sorted((DBT / "models").rglob("*.sql"))
+DESCRIBED = sorted([*(DBT / "models").rglob("*.yml"), *(DBT / "seeds").rglob("*.yml")])
+QUESTIONS = sorted((ROOT / "reporting" / "questions").glob("*.sql"))
+
+
+def _declared(kind: str) -> list[dict[str, Any]]:
+    """What the YAML files declare of this kind."""
+    return [entry for file in DESCRIBED for entry in (yaml.safe_load(file.read_text("utf-8")).get(kind) or [])]
+
+
+def test_a_text_that_recurs_is_a_docs_block() -> None:
+    """An anchored list is one list: YAML gives its alias the same object."""
+    models = [*_declared("models"), *_declared("seeds")]
+    lists = {id(model["columns"]): model["columns"] for model in models if "columns" in model}
+    texts = Counter(column["description"] for columns in lists.values() for column in columns)
+    assert [text for text, uses in texts.items() if uses > 1 and not text.startswith("{{ doc(")] == []
+    blocks = re.findall(r"{% docs (\w+) %}", (DBT / "models" / "docs" / "columns.md").read_text("utf-8"))
+    assert Counter(blocks) == Counter({block: 1 for text in texts for block in re.findall(r"doc\('(\w+)'\)", text)})
+
+
+def test_a_public_fact_has_the_columns_of_its_core_fact_and_no_list_of_its_own() -> None:
+    for file in sorted((DBT / "models" / "star" / "facts").glob("_*.yml")):
+        core, public = yaml.safe_load(file.read_text("utf-8"))["models"]
+        assert (core["name"], public["name"]) == (f"int{file.stem}", f"fct{file.stem}")
+        assert public["columns"] is core["columns"]
+        assert public["description"] == core["description"]
+
+
+@pytest.mark.parametrize("file", MODELS, ids=lambda file: file.stem)
+def test_a_model_says_only_what_its_folder_cannot(file: Any) -> None:
+    text = file.read_text("utf-8")
+    if "materialized" in text:
+        assert file.stem in ("dim_country", "dim_region")  # two views among tables
+    assert re.findall(r"\b(schema|alias|contract|unique_key|on_schema_change|incremental_strategy|tags)\s*=", text) == []
+
+
+@pytest.mark.parametrize("file", MODELS, ids=lambda file: file.stem)
+def test_no_model_ends_in_a_select_that_repeats_a_list(file: Any) -> None:
+    """The last select names columns of one relation only to name them again: `select a, b from final`."""
+    last = file.read_text("utf-8").rpartition("\n)\n")[2]
+    listed = re.fullmatch(r"\s*select\s+(?:\*|[\w,\s]+?)\s+from \w+\s*(?:order by [\w\s,]+)?;?\s*", last)
+    assert listed is None, f"{file.name} ends in {last.strip()[:80]!r}"
+
+
+def test_no_two_nodes_have_one_name() -> None:
+    names = [file.stem for file in MODELS] + [file.stem for file in (DBT / "seeds").glob("*.csv")]
+    assert [name for name, count in Counter(names).items() if count > 1] == []
+
+
+def test_each_question_is_an_exposure_of_the_relations_that_it_reads() -> None:
+    exposures = {entry["name"]: entry for entry in _declared("exposures")}
+    page = set(exposures.pop("page")["depends_on"])
+    assert sorted(exposures) == [f"question_{file.stem}" for file in QUESTIONS]
+    for file in QUESTIONS:
+        text, exposure = file.read_text("utf-8"), exposures[f"question_{file.stem}"]
+        read = {re.sub(r"_(all|vintage)$", "", name) for name in re.findall(r"\bbi\.(\w+)", text)}
+        assert exposure["description"] == text.splitlines()[0].removeprefix("--").strip()
+        assert set(exposure["depends_on"]) == {f"ref('{name}')" for name in read} <= page
+
+
+def test_the_overview_names_what_readers_see() -> None:
+    overview = (DBT / "models" / "docs" / "overview.md").read_text("utf-8")
+    public = [
+        file.stem for folder in ("star", "marts") for file in (DBT / "models" / folder).rglob("*.sql") if "intermediate" not in file.parts
+    ]
+    assert len(public) > 30
+    assert [name for name in public if f"`{name}`" not in overview] == []
