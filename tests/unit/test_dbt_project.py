@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from warehouse import fingerprint
 from warehouse.profile import ROOT
 
 DBT = ROOT / "dbt"
@@ -41,7 +43,7 @@ def test_a_public_fact_has_the_columns_of_its_core_fact_and_no_list_of_its_own()
 
 
 @pytest.mark.parametrize("file", MODELS, ids=lambda file: file.stem)
-def test_a_model_says_only_what_its_folder_cannot(file: Any) -> None:
+def test_a_model_says_only_what_its_folder_cannot(file: Path) -> None:
     text = file.read_text("utf-8")
     if "materialized" in text:
         assert file.stem in ("dim_country", "dim_region")  # two views among tables
@@ -49,7 +51,7 @@ def test_a_model_says_only_what_its_folder_cannot(file: Any) -> None:
 
 
 @pytest.mark.parametrize("file", MODELS, ids=lambda file: file.stem)
-def test_no_model_ends_in_a_select_that_repeats_a_list(file: Any) -> None:
+def test_no_model_ends_in_a_select_that_repeats_a_list(file: Path) -> None:
     """The last select names columns of one relation only to name them again: `select a, b from final`."""
     last = file.read_text("utf-8").rpartition("\n)\n")[2]
     listed = re.fullmatch(r"\s*select\s+(?:\*|[\w,\s]+?)\s+from \w+\s*(?:order by [\w\s,]+)?;?\s*", last)
@@ -79,3 +81,19 @@ def test_the_overview_names_what_readers_see() -> None:
     ]
     assert len(public) > 30
     assert [name for name in public if f"`{name}`" not in overview] == []
+
+
+def test_a_description_belongs_to_the_code_of_a_publication_and_not_to_that_of_core(tmp_path: Path) -> None:
+    """Readers get changed words with the next publication; facts are not made anew for them."""
+    words, guide = tmp_path / "dbt" / "models" / "docs" / "columns.md", tmp_path / "dbt" / "README.md"
+    words.parent.mkdir(parents=True)
+    found = []
+    for text in ("a", "b"):
+        words.write_text(text, encoding="utf-8")
+        guide.write_text(text, encoding="utf-8")
+        found.append([fingerprint._fingerprint(tmp_path, parts) for parts in (fingerprint.CODE, fingerprint.CORE)])
+    (code, core), (other_code, other_core) = found
+    assert code != other_code
+    assert core == other_core
+    words.unlink()
+    assert fingerprint._fingerprint(tmp_path, fingerprint.CODE) == fingerprint._fingerprint(tmp_path, fingerprint.CORE)  # no README in it
