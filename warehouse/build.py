@@ -16,16 +16,20 @@ from psycopg import sql
 
 from warehouse.candidate import Candidate
 from warehouse.connection import STATEMENT_SECONDS, Connection, LostError, connect, parameters, says_lost
-from warehouse.fingerprint import core_schema
+from warehouse.fingerprint import code_fingerprint, core_schema
 from warehouse.graph import Graph, Node
+from warehouse.keys import hex_key
 from warehouse.locks import DBT, hold
 from warehouse.profile import ROOT, Profile
+from warehouse.reconcile import lacking_in
+from warehouse.served import borrow, dimensions_differ, shown
 from warehouse.steps import step
 from warehouse.wording import one_line
 
 # Remarks that a schema gets when all of it stands; a build that was killed leaves none
 PREPARED = "Seeds, staging and core facts of one state of the code."
 BUILT = "Dimensions, facts and marts of one publication."
+BORROWED = "What it does not build is as in publication"
 # Selections are by folder of dbt/models, as dbt names its nodes
 PREPARATION, CORE, PUBLICATION = ["resource_type:seed", "staging"], ["core"], ["star", "marts"]
 # Failing rows that are fetched for one dbt test
@@ -87,12 +91,12 @@ def _is_prepared(profile: Profile, schema: str) -> bool:
 
 
 def build(profile: Profile, candidate: Candidate) -> list[TestResult]:
-    """Brings core up to date and builds the candidate's schema from nothing; returns what dbt's tests said of it.
+    """Brings core up to date and builds the candidate's schema whole; returns what dbt's tests said of it.
 
     Raises `BuildError` where a model or contract fails.
     """
     load(profile, candidate)
-    return build_publication(profile, candidate)
+    return build_publication(profile, candidate, is_whole=True)
 
 
 def load(profile: Profile, candidate: Candidate) -> None:
@@ -101,30 +105,88 @@ def load(profile: Profile, candidate: Candidate) -> None:
     _name_candidate(profile, candidate)
     _analyze_landed(profile)
     with step("build.core"), hold(profile, DBT, wait=True):
-        _dbt(profile, CORE)
+        if models := _core_to_build(profile, candidate):
+            _dbt(profile, models)
 
 
-def build_publication(profile: Profile, candidate: Candidate) -> list[TestResult]:
-    """Builds the candidate's schema from nothing over a core that has its releases; returns what dbt's tests said of it.
+def _core_to_build(profile: Profile, candidate: Candidate) -> list[str]:
+    """The core models that may lack rows of the candidate: of its releases all but those that were found to add up there count."""
+    project = graph(profile)
+    with connect(profile, "koshi_loader") as connection:
+        there = {str(name) for (name,) in connection.execute("select tablename from pg_tables where schemaname = %s", [core_schema()])}
+        if any(node.relation not in there for node in project.nodes.values() if node.is_in("core") and node.name.startswith("model.")):
+            return CORE
+        lacking = lacking_in(connection, core_schema(), candidate.release_keys)
+        tables = connection.execute("select tablename from pg_tables where schemaname = 'raw'").fetchall()
+        asked = sql.SQL("select 1 from raw.{} where _release_key = any(%s) limit 1")
+        filled = [name for (name,) in tables if lacking and connection.execute(asked.format(sql.Identifier(name)), [lacking]).fetchone()]
+    return project.made_from(filled)
+
+
+def build_publication(profile: Profile, candidate: Candidate, *, is_whole: bool = False) -> list[TestResult]:
+    """Builds the candidate's schema over a core that has its releases; returns what dbt's tests said of it.
+
+    What the releases that come and go cannot touch is not built: it is what readers see, and the candidate borrows it. With
+    `is_whole` everything is built, for a publication that is not the next one after theirs.
 
     dbt always builds into the schema `candidate`, which then takes the publication's name: views keep pointing at what they read,
     and dbt need not parse its project anew for another name. Tests come after all models: one that fails keeps no mart from being built.
     Raises `BuildError` where a model or contract fails.
     """
     _name_candidate(profile, candidate)
-    with connect(profile, "koshi_transformer") as connection:
-        connection.execute("drop schema if exists candidate cascade")
-        connection.execute("create schema candidate")
-    with step("build.publication"), hold(profile, DBT, wait=True):  # every dbt keeps its parse of the project in one folder
-        _dbt(profile, PUBLICATION, left_out=("test", "unit_test"))
+    # every dbt keeps its parse of the project in one folder
+    with step("build.publication"), hold(profile, DBT, wait=True):
+        base = None if is_whole else _build_touched(profile, candidate)
+        if base is None:
+            _empty_candidate(profile)
+            _dbt(profile, PUBLICATION, left_out=("test", "unit_test"))
         tests = _dbt(profile, PUBLICATION, command="test")
     with connect(profile, "koshi_transformer") as connection:
         name = sql.Identifier(candidate.schema)
         connection.execute(sql.SQL("drop schema if exists {} cascade").format(name))
         _let_gates_read(connection, "candidate")
-        connection.execute(sql.SQL("comment on schema candidate is {}").format(sql.Literal(BUILT)))
+        remark = BUILT if base is None else f"{BUILT} {BORROWED} {hex_key(base)}"
+        connection.execute(sql.SQL("comment on schema candidate is {}").format(sql.Literal(remark)))
         connection.execute(sql.SQL("alter schema candidate rename to {}").format(name))
     return tests
+
+
+def _empty_candidate(profile: Profile) -> None:
+    with connect(profile, "koshi_transformer") as connection:
+        connection.execute("drop schema if exists candidate cascade")
+        connection.execute("create schema candidate")
+
+
+def _build_touched(profile: Profile, candidate: Candidate) -> int | None:
+    """Builds what the candidate's other releases touch, beside what readers see; None where that is not all that differs.
+
+    Returns the key of the publication that the rest is borrowed from.
+    """
+    with connect(profile, "koshi_loader") as connection:
+        base = shown(connection)
+        made_by = connection.execute("select code_fingerprint from meta.publication where publication_key = %s", [base]).fetchone()
+        if base is None or made_by != (code_fingerprint(),):
+            return None
+        there = connection.execute("select release_key, is_current from meta.publication_release where publication_key = %s", [base])
+        other = sorted({key for key, _ in {(int(key), bool(current)) for key, current in there.fetchall()} ^ {*candidate.releases}})
+    with connect(profile, "koshi_transformer") as connection:
+        touched = graph(profile).touched(_facts_of(connection, other))
+        _empty_candidate(profile)
+        borrow(connection, "candidate", but=touched)
+    _dbt(profile, touched, left_out=("test", "unit_test"))
+    with connect(profile, "koshi_transformer") as connection:
+        return None if dimensions_differ(connection, "candidate", touched, other) else base
+
+
+def _facts_of(connection: Connection, release_keys: Sequence[int]) -> set[str]:
+    """The core facts that have rows of these releases."""
+    tables = connection.execute("select tablename from pg_tables where schemaname = %s and tablename ~ '^int_'", [core_schema()]).fetchall()
+    asked = sql.SQL("select 1 from {} where release_key = any(%s) limit 1")
+    return {
+        str(name)
+        for (name,) in tables
+        if connection.execute(asked.format(sql.Identifier(core_schema(), name)), [list(release_keys)]).fetchone()
+    }
 
 
 def _name_candidate(profile: Profile, candidate: Candidate) -> None:
@@ -150,8 +212,9 @@ def _let_gates_read(connection: Connection, schema: str) -> None:
 
 
 def is_built(connection: Connection, schema: str) -> bool:
-    """Whether a publication's schema stands as a whole."""
-    return _comment(connection, schema) == BUILT
+    """Whether a publication's schema stands as a whole; one that borrows does as long as readers see what it borrows from."""
+    remark, base = _comment(connection, schema), shown(connection)
+    return remark == BUILT or (base is not None and remark == f"{BUILT} {BORROWED} {hex_key(base)}")
 
 
 def _comment(connection: Connection, schema: str) -> str | None:

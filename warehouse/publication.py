@@ -177,7 +177,7 @@ def sweep(profile: Profile) -> None:
     """
     with step("prune"):
         prune(profile)
-        with connect(profile, "koshi_transformer") as connection:
+        with connect(profile) as connection:
             _forget_unshown(connection)
 
 
@@ -187,13 +187,14 @@ def _forget_unshown(connection: Connection) -> None:
         " where c.relnamespace = to_regnamespace(%s) and c.relkind = 'r' and a.attname = 'release_key' and not a.attisdropped order by 1",
         [core_schema()],
     ).fetchall()
+    unshown = sql.SQL(
+        "release_key not in (select pr.release_key from meta.publication_release as pr join meta.publication as p using (publication_key)"
+        " where p.is_kept)"
+    )
     for (name,) in tables:
-        connection.execute(
-            sql.SQL(
-                "delete from {} where release_key not in (select pr.release_key from meta.publication_release as pr"
-                " join meta.publication as p using (publication_key) where p.is_kept)"
-            ).format(sql.Identifier(core_schema(), name))
-        )
+        connection.execute(sql.SQL("delete from {} where {}").format(sql.Identifier(core_schema(), name), unshown))
+    # what went out of core is no longer found to add up there
+    connection.execute(sql.SQL("delete from meta.reconciliation where core_schema = {} and {}").format(sql.Literal(core_schema()), unshown))
 
 
 def _missing(connection: Connection, publication_key: int) -> str | None:

@@ -92,6 +92,11 @@ def account(connection: Connection, schema: str, release_keys: Collection[int]) 
     return list(found.values())
 
 
+def lacking_in(connection: Connection, schema: str, release_keys: Collection[int]) -> list[int]:
+    """Those of the releases that were not found to add up in a core schema, or are to be loaded again."""
+    return sorted(set(release_keys) - _remembered(connection, schema, release_keys).keys())
+
+
 def load_again(profile: Profile, schema: str, release_keys: Collection[int]) -> None:
     """Lets the next build of core replace all that it holds of these releases: each fact in one transaction, so readers miss nothing."""
     with connect(profile, "koshi_loader") as connection:

@@ -12,7 +12,7 @@ put the two together.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -57,7 +57,12 @@ class Relation:
     @property
     def has_vintages(self) -> bool:
         """Whether rows of earlier vintages are among them. Dimensions are whole: what joins them may be of any vintage."""
-        return "is_current" in self.names and not self.name.startswith(("dim_", "bridge_"))
+        return "is_current" in self.names and not self.is_dimension
+
+    @property
+    def is_dimension(self) -> bool:
+        """Whether it is a dimension, or a bridge between members of dimensions."""
+        return self.name.startswith(("dim_", "bridge_"))
 
     @property
     def is_split(self) -> bool:
@@ -115,8 +120,38 @@ def serve(connection: Connection, schema: str, publication_key: int) -> None:
     def wanted(part: Part) -> sql.Composed:
         return part.of(sql.Identifier(schema, part.relation.name))
 
-    before, after = _last_shape(connection), _built_shape(connection, schema)
-    _turn(connection, publication_key, before, after, lambda part: _unlike(part, wanted(part)), wanted)
+    before, borrowed = _last_shape(connection), _borrowed(connection, schema)
+    built = _built_shape(connection, schema, but=borrowed)
+    after = {name: built[name] if name in built else before[name] for name in sorted({*built, *borrowed})}
+    _turn(connection, publication_key, before, after, lambda part: _unlike(part, wanted(part)), wanted, as_they_are=borrowed)
+
+
+def borrow(connection: Connection, schema: str, *, but: Collection[str]) -> None:
+    """Makes views in a schema of all relations that readers see, but these; each has all rows of the relation. The caller commits."""
+    for relation in _last_shape(connection).values():
+        if relation.name not in but:
+            views = [name for name, _, _ in _views(relation)]
+            connection.execute(
+                sql.SQL("create view {} as select {} from {}").format(
+                    sql.Identifier(schema, relation.name),
+                    _listed(relation.names),
+                    sql.Identifier("bi", views[-1] if views else relation.name),
+                )
+            )
+
+
+def dimensions_differ(connection: Connection, schema: str, built: Collection[str], release_keys: list[int]) -> bool:
+    """Whether a member that readers see, not of these releases, is another in a built schema: what is borrowed would not say so."""
+    for relation in _last_shape(connection).values():
+        if relation.name not in built or not relation.is_dimension:
+            continue
+        part = Part(relation, is_default=True)
+        differs = _unlike(part, part.of(sql.Identifier(schema, relation.name)))
+        if "release_key" in relation.names:
+            differs += sql.SQL(" and t.release_key <> all({})").format(sql.Literal(release_keys))
+        if connection.execute(sql.SQL("select 1 from {} as t where {} limit 1").format(part.table, differs)).fetchone():
+            return True
+    return False
 
 
 def can_show(connection: Connection, publication_key: int) -> bool:
@@ -185,6 +220,7 @@ def _turn(
     after: Shape,
     going: Callable[[Part], sql.Composable],
     wanted: Callable[[Part], sql.Composable],
+    as_they_are: Collection[str] = (),
 ) -> None:
     """One change of what readers see: `going` is the condition on the rows `t` that go, `wanted` selects those that must be there.
 
@@ -194,7 +230,7 @@ def _turn(
     number = _begin(connection, publication_key, after)
     whole = {name for name in before.keys() | after.keys() if name not in after or not after[name].stands_like(before.get(name))}
     _make_room(connection, [before[name] for name in sorted(whole & before.keys())], after, number)
-    for relation in after.values():
+    for relation in [relation for name, relation in after.items() if name not in as_they_are]:
         is_whole = relation.name in whole
         if is_whole:
             _make_tables(connection, before.get(relation.name), relation)
@@ -247,8 +283,20 @@ def _shape(written: list[dict[str, Any]]) -> Shape:
     }
 
 
-def _built_shape(connection: Connection, schema: str) -> Shape:
-    """The relations of a built schema, with the key that each declares."""
+def _borrowed(connection: Connection, schema: str) -> set[str]:
+    """The relations of a built schema that are what readers see."""
+    rows = connection.execute(
+        "select distinct v.relname from pg_class as v join pg_rewrite as rule on rule.ev_class = v.oid"
+        " join pg_depend as d on d.classid = 'pg_rewrite'::regclass and d.objid = rule.oid and d.refclassid = 'pg_class'::regclass"
+        " join pg_class as read on read.oid = d.refobjid"
+        " where v.relnamespace = to_regnamespace(%s) and read.relnamespace = to_regnamespace('bi')",
+        [schema],
+    ).fetchall()
+    return {str(name) for (name,) in rows}
+
+
+def _built_shape(connection: Connection, schema: str, but: Collection[str] = ()) -> Shape:
+    """The relations that a schema has built, without those that it borrows, with the key that each declares."""
     rows = connection.execute(
         "select c.relname, c.relkind, coalesce(obj_description(c.oid, 'pg_class'), ''),"
         " array_agg(array[a.attname, format_type(a.atttypid, a.atttypmod), coalesce(col_description(c.oid, a.attnum), '')]"
@@ -256,8 +304,9 @@ def _built_shape(connection: Connection, schema: str) -> Shape:
         " (select array_agg(k.attname order by array_position(i.indkey::int2[], k.attnum)) from pg_index as i"
         "  join pg_attribute as k on k.attrelid = c.oid and k.attnum = any(i.indkey::int2[]) where i.indrelid = c.oid and i.indisprimary)"
         " from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
-        " where c.relnamespace = to_regnamespace(%s) and c.relkind in ('r', 'v') group by c.oid, c.relname, c.relkind order by 1",
-        [schema],
+        " where c.relnamespace = to_regnamespace(%s) and c.relkind in ('r', 'v') and not c.relname = any(%s)"
+        " group by c.oid, c.relname, c.relkind order by 1",
+        [schema, sorted(but)],
     ).fetchall()
     found: Shape = {}
     for name, kind, remark, columns, declared in rows:
@@ -331,10 +380,10 @@ def _make_room(connection: Connection, changed: list[Relation], after: Shape, nu
         for part in _parts(relation):
             _take(connection, number, part, sql.SQL("true"))
         for name, _, _ in _views(relation):
-            connection.execute(sql.SQL("drop view {}").format(sql.Identifier("bi", name)))
+            connection.execute(sql.SQL("drop view {} cascade").format(sql.Identifier("bi", name)))
         if relation.name not in after:
             for part in _parts(relation):
-                connection.execute(sql.SQL("drop table {}").format(part.table))
+                connection.execute(sql.SQL("drop table {} cascade").format(part.table))
 
 
 def _make_tables(connection: Connection, before: Relation | None, after: Relation) -> None:
@@ -356,7 +405,8 @@ def _make_tables(connection: Connection, before: Relation | None, after: Relatio
         steps = [sql.SQL("drop constraint {}").format(sql.Identifier(name)) for (name,) in pkey]
         steps += [sql.SQL("alter column {} drop not null").format(sql.Identifier(name)) for name in Part(before, part.is_default).key]
         gone = [name for name, kind in before.columns if (name, kind) not in after.columns]
-        steps += [sql.SQL("drop column {}").format(sql.Identifier(name)) for name in gone]
+        # what borrows the column was built for a publication that never came
+        steps += [sql.SQL("drop column {} cascade").format(sql.Identifier(name)) for name in gone]
         new = [column for column in after.columns if column not in before.columns]
         steps += [sql.SQL("add column {} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in new]
         for step in steps:
