@@ -25,6 +25,8 @@ SENTENCES = {
     "pinned": f"a person points readers at publication {{number}}; nothing was built; {UNPIN} lets runs publish again",
     "refused": "the candidate failed gate 2; readers see what they saw before",
     "empty": "no release has passed gate 1",
+    "taken in": "readers go on seeing publication {number} until the DAG `warehouse` has built and published what was accepted",
+    "replayed": "the database has what the journal says; the DAG `warehouse` follows",
 }
 CODES = {"refused": NOTHING_PUBLISHABLE, "empty": NOTHING_PUBLISHABLE, "broken": BROKEN}
 STYLES = {PUBLISHED: "bold green", BROKEN: "bold red", NOTHING_PUBLISHABLE: "bold yellow"}
@@ -32,7 +34,10 @@ STYLES = {PUBLISHED: "bold green", BROKEN: "bold red", NOTHING_PUBLISHABLE: "bol
 
 @dataclass(frozen=True)
 class Outcome:
-    """`word` is published, nothing new, pinned, refused, empty or broken; `settled` is what the warehouse came to in a broken run too."""
+    """`word` is published, nothing new, pinned, refused, empty or broken, of a scheduler's DAG that settles nothing taken in or replayed.
+
+    `settled` is what the warehouse came to in a broken run too.
+    """
 
     word: str
     sentence: str
@@ -50,9 +55,13 @@ class Outcome:
         return f"{self.word.capitalize()} (exit code {self.exit_code}): {self.sentence}."
 
 
-def of(log: RunLog, lines: list[Line], states: Mapping[str, str], publication: int | None) -> Outcome:
-    """The outcome of a run that came to its end. `states` are those of its tasks, `publication` is the number of what readers see."""
-    settled = log.settled.outcome if log.settled else ""
+def of(log: RunLog, lines: list[Line], states: Mapping[str, str], publication: int | None, otherwise: str = "") -> Outcome:
+    """The outcome of a run that came to its end.
+
+    `states` are those of its tasks, `publication` is the number of what readers see,
+    and `otherwise` the word of a run that had nothing to settle.
+    """
+    settled = log.settled.outcome if log.settled else otherwise
     word = "nothing else" if settled == "nothing new" and log.settled and log.settled.held else settled
     told = SENTENCES[word].format(number=publication) if word else "nothing was published; readers see what they saw before"
     if undecided := sum(line.undecided for line in lines):
