@@ -56,7 +56,7 @@ def report() -> str:
 @koshi_dag(
     "warehouse",
     __doc__,
-    ("Airflow", "Every day", "Decisions of a person", "Lost or damaged"),
+    ("Airflow", "Every day", "Decisions", "Lost or damaged"),
     schedule=AssetOrTimeSchedule(timetable=TIMER, assets=ANYTHING),
     tags=["warehouse"],
 )

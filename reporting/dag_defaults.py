@@ -15,7 +15,7 @@ from airflow.sdk import dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from reporting import run_log
-from reporting.notify import OnFailure
+from reporting.notify import OnFailure, RunFailedError
 from reporting.retries import RETRY_DELAY, ByCause
 from warehouse import steps
 from warehouse.locks import PATIENCE
@@ -99,7 +99,10 @@ def catch_up() -> int:
     if not run_log.run_of_the_environment():  # `make run` has done both
         migrate.prepare(profile)
         runs.begin(profile, _run())
+    params = get_current_context()["params"]
     with told(profile, "catch_up"):
+        if params.get("delivery") and not params.get("dataset"):
+            raise AirflowFailException(f"delivery {params['delivery']} of which dataset? Name one in the parameter dataset")
         return apply(profile).entries
 
 
@@ -109,17 +112,19 @@ def summary(otherwise: str, source: str = "") -> str:
 
     `otherwise` is the outcome of a run that has nothing to settle, and `source` whose datasets it has taken in.
     """
-    if is_dry_run():
-        raise AirflowSkipException("dry run: nothing is recorded")
     if run_log.run_of_the_environment():
         raise AirflowSkipException("a part of `make run`, which ends with one summary of all DAGs")
-    from reporting import ending
-
     context = get_current_context()
     dag_id, run_id = context["dag"].dag_id, context["run_id"]
     found = context["ti"].get_task_states(dag_id=dag_id, run_ids=[run_id]).get(run_id, {})
     states = {f"{dag_id}.{name}": str(state) for name, state in found.items() if name != context["ti"].task_id}
+    if is_dry_run():
+        if failed := [name for name, state in states.items() if state == "failed"]:
+            raise RunFailedError(f"dry run: {', '.join(failed)} failed")
+        raise AirflowSkipException("dry run: nothing is recorded")
+    from reporting import ending
+
     ended, _ = ending.end(load(), ending.to_stdout(), _run(), states, source, otherwise)
     if ended.word == "broken":
-        raise AirflowFailException(ended.last_line)
+        raise RunFailedError(ended.last_line)
     return ended.last_line

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from airflow.sdk import BaseNotifier
+from airflow.sdk.exceptions import AirflowFailException
 
 NOTIFIER = "KOSHI_NOTIFIER"
 ARGUMENTS = "KOSHI_NOTIFIER_ARGUMENTS"
@@ -15,6 +16,10 @@ ARGUMENTS = "KOSHI_NOTIFIER_ARGUMENTS"
 
 class NotifierError(ValueError):
     """The environment names no notifier; the message says which variable is wrong, and never what it holds."""
+
+
+class RunFailedError(AirflowFailException):
+    """A run of a DAG failed because a task of it did, of which somebody was told."""
 
 
 class OnFailure(BaseNotifier):
@@ -26,7 +31,7 @@ class OnFailure(BaseNotifier):
 
     def notify(self, context: Any) -> None:
         """Calls the notifier, which renders its own templates. Raises `NotifierError` where the environment names none that there is."""
-        if notifier := configured():
+        if not isinstance(context.get("exception"), RunFailedError) and (notifier := configured()):
             notifier(context)
 
 
@@ -42,7 +47,7 @@ def configured() -> BaseNotifier | None:
         kind = None
     if not (isinstance(kind, type) and issubclass(kind, BaseNotifier)):
         raise NotifierError(
-            f"{NOTIFIER} names no notifier: expected the path of a subclass of airflow.sdk.BaseNotifier (docs/operations.md)"
+            f"{NOTIFIER} names no notifier: expected the path of a class below airflow.sdk.BaseNotifier (docs/operations.md)"
         )
     try:
         arguments = json.loads(os.environ.get(ARGUMENTS) or "{}")
