@@ -37,7 +37,8 @@ def end(
         data = summary.figures(profile, log)
         since = None if source == "" else begun
         lines = [line for line in datasets.lines(profile, since, log.failed) if not source or line.name.startswith(f"{source}.")]
-        site.refresh(profile)
+        if source is None or site.exists(profile):  # a DAG leaves the first site to the task that builds it
+            site.refresh(profile)
     ended = outcome.of(log, lines, states, summary.publication(profile), otherwise)
     data |= {"outcome": ended.word, "settled": ended.settled, "datasets": {line.name: line.data() for line in lines}}
     runs.end(profile, run, ended.word, data)

@@ -25,7 +25,7 @@ SENTENCES = {
     "pinned": f"a person points readers at publication {{number}}; nothing was built; {UNPIN} lets runs publish again",
     "refused": "the candidate failed gate 2; readers see what they saw before",
     "empty": "no release has passed gate 1",
-    "taken in": "readers go on seeing publication {number} until the DAG `warehouse` has built and published what was accepted",
+    "taken in": "what was accepted waits for the DAG `warehouse`, which builds and publishes it",
     "replayed": "the database has what the journal says; the DAG `warehouse` follows",
 }
 CODES = {"refused": NOTHING_PUBLISHABLE, "empty": NOTHING_PUBLISHABLE, "broken": BROKEN}
@@ -58,18 +58,19 @@ class Outcome:
 def of(log: RunLog, lines: list[Line], states: Mapping[str, str], publication: int | None, otherwise: str = "") -> Outcome:
     """The outcome of a run that came to its end.
 
-    `states` are those of its tasks, `publication` is the number of what readers see,
-    and `otherwise` the word of a run that had nothing to settle.
+    `states` are those of its tasks, `publication` is the number of what readers see, and `otherwise` the word of a run that had nothing to
+    settle.
     """
-    settled = log.settled.outcome if log.settled else otherwise
-    word = "nothing else" if settled == "nothing new" and log.settled and log.settled.held else settled
-    told = SENTENCES[word].format(number=publication) if word else "nothing was published; readers see what they saw before"
+    settled = log.settled.outcome if log.settled else ""
+    word = settled or otherwise
+    sentence = "nothing else" if settled == "nothing new" and log.settled and log.settled.held else word
+    told = SENTENCES[sentence].format(number=publication) if word else "nothing was published; readers see what they saw before"
     if undecided := sum(line.undecided for line in lines):
         told += f"; {counted(undecided, 'release')} {'waits' if undecided == 1 else 'wait'} for a person's decision"
     datasets = [line.name for line in lines if line.word == "failed"]
     tasks = [f"{name} failed: {reason}" for name, reason in log.failed.items() if name not in datasets]
     if not any(state == "failed" for state in states.values()) and not tasks:
-        return Outcome(settled, told, settled, publication)
+        return Outcome(word, told, settled, publication)
     failed = [f"{counted(len(datasets), 'dataset')} failed: {', '.join(datasets)}"] if datasets else []
     unexplained = [name for name, state in states.items() if state == "failed"] if not (datasets or tasks) else []
     failed += [*tasks, *(f"task {name} failed without a word" for name in unexplained)]
