@@ -95,12 +95,11 @@ def catch_up() -> int:
     from extractors.replay import catch_up as apply
     from warehouse import migrate, runs
 
-    profile = load()
-    if not run_log.run_of_the_environment():  # `make run` has done both
-        migrate.prepare(profile)
-        runs.begin(profile, _run())
-    params = get_current_context()["params"]
+    profile, params = load(), get_current_context()["params"]
     with told(profile, "catch_up"):
+        if not run_log.run_of_the_environment():  # `make run` has done both
+            migrate.prepare(profile)
+            runs.begin(profile, _run())
         if params.get("delivery") and not params.get("dataset"):
             raise AirflowFailException(f"delivery {params['delivery']} of which dataset? Name one in the parameter dataset")
         return apply(profile).entries
