@@ -26,7 +26,7 @@ from warehouse.attempts import to_decide
 from warehouse.keys import hex_key
 from warehouse.ledger import UNDECIDED
 from warehouse.locks import LockedError, hold
-from warehouse.profile import ROOT, Profile, load
+from warehouse.profile import Profile, load
 from warehouse.wording import counted, say
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -58,23 +58,17 @@ def run() -> None:
 
 
 def _run(profile: Profile, console: Console) -> int:
-    from reporting import datasets, outcome, run_log, site, summary
+    from reporting import ending, outcome, run_log, summary
 
     outcome.begin(profile)
-    identity, begun = runs.begin(profile)
+    identity, _ = runs.begin(profile)
     log_file = profile.state / "logs" / "run.log"
+    os.environ[run_log.RUN] = str(identity)
     states = _drive(profile, console, log_file)
-    with steps.step("report"):
-        data = summary.figures(profile, run_log.LOG)
-        lines = datasets.lines(profile, begun, run_log.LOG.failed)
-        site.refresh(profile)
-    ended = outcome.of(run_log.LOG, lines, states, summary.publication(profile))
-    data |= {"outcome": ended.word, "settled": ended.settled, "datasets": {line.name: line.data() for line in lines}}
-    runs.end(profile, identity, ended.word, data)
-    summary.show(console, run_log.LOG, data, lines)
+    ended, data = ending.end(profile, console, identity, states)
     summary.where_to_look(console, profile)
     say(console, f"Everything that was printed on the way lies in {log_file}; running again is safe.")
-    outcome.end(profile, console, ended, data | {"run": str(identity), "started_at": begun.isoformat(), "log": str(log_file)})
+    outcome.end(profile, console, ended, data | {"log": str(log_file)})
     return ended.exit_code
 
 
@@ -147,17 +141,13 @@ def _run_dags() -> Iterator[tuple[str, dict[str, str]]]:
     from airflow.utils.db import upgradedb
 
     upgradedb()
-    bag = DagBag(str(ROOT / "dags"))
+    bag = DagBag(str(airflow_home.DAGS))
     if bag.import_errors:
         raise RuntimeError(f"a DAG does not import: {bag.import_errors}")
     order = [*sorted(name for name in bag.dags if name.startswith("extract_")), "warehouse"]
     for name in order:
-        outcome: Any = airflow_home.without_retries(bag.dags[name]).test()
-        yield name, {_task_name(task): str(task.state) for task in outcome.get_task_instances()}
-
-
-def _task_name(task: Any) -> str:
-    return f"{task.task_id}[{task.rendered_map_index or task.map_index}]" if task.map_index >= 0 else str(task.task_id)
+        outcome: Any = airflow_home.without_retries(bag.dags[name]).test(mark_success_pattern=airflow_home.NOT_STARTED)
+        yield name, {str(task.task_id): str(task.state) for task in outcome.get_task_instances()}
 
 
 @contextlib.contextmanager

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pendulum
-from airflow.sdk import dag, task
+from airflow.sdk import task
 from airflow.sdk.exceptions import AirflowFailException
 
-from reporting.airflow_home import TASKS
+from reporting.dag_defaults import koshi_dag
 
 
 @task
@@ -19,16 +18,7 @@ def verify() -> None:
         raise AirflowFailException("\n".join(found))
 
 
-@dag(
-    dag_id="check",
-    schedule="0 5 * * 0",
-    start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Almaty"),
-    catchup=False,
-    max_active_runs=1,
-    default_args=TASKS,
-    tags=["warehouse"],
-    doc_md=__doc__,
-)
+@koshi_dag("check", __doc__, ("Check", "Backup", "Lost or damaged"), schedule="0 5 * * 0", tags=["warehouse"])
 def check_warehouse() -> None:
     """From the bytes of the archive to the rows of raw."""
     verify()

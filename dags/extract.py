@@ -1,4 +1,4 @@
-"""One DAG for each `source.yml`: takes in the source's datasets, one mapped task a dataset.
+"""One DAG for each `source.yml`: takes in the source's datasets, a task group each.
 
 A dataset whose gate looks at another (`after` in `source.yml`) is taken in once that one is.
 """
@@ -7,84 +7,95 @@ from __future__ import annotations
 
 from typing import Any
 
-import pendulum
-from airflow.sdk import DAG, Asset, dag, task
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk import DAG, Asset, Param, TaskGroup, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from extractors.source import Source, load_source, source_codes
-from reporting.airflow_home import TASKS
+from reporting.dag_defaults import catch_up, is_dry_run, koshi_dag, log, summary, told
 
+DOC = """
+Takes in what {name} publishes: asks, keeps the answer, lands and judges it. Datasets: {datasets}.
 
-@task
-def catch_up() -> int:
-    """Applies what a killed run wrote into the journal and could not commit."""
-    from reporting import run_log
-
-    with run_log.task("catch_up"):
-        from extractors.replay import catch_up as apply
-        from warehouse import profile
-
-        return apply(profile.load()).entries
+Parameters of a run: `dataset` takes in one alone, `delivery` reads one that is archived and asks nobody, and `dry_run` asks and
+parses, and writes neither archive nor journal nor database.
+"""
+SEE = ("Airflow", "Every day", "Files by hand", "Lost or damaged")
 
 
 def _take_in(source: str, dataset: str) -> int:
-    """Takes in one dataset; a success is an event of the source's asset, nothing accepted is a skip.
+    """Takes in one dataset; a success is an event of the source's asset that names the accepted releases, nothing accepted is a skip.
 
     What became of it stands in `meta.attempt`; a failure is a failure of the task as well.
     """
-    from reporting import run_log
+    context = get_current_context()
+    wanted, delivery = context["params"]["dataset"], context["params"]["delivery"] or ""
+    if wanted not in (None, dataset):
+        raise AirflowSkipException(f"this run takes in {source}.{wanted} alone")
+    if is_dry_run():
+        _try(source, dataset, delivery)
+    from expectations.intake import take_in
+    from warehouse.keys import hex_key
+    from warehouse.profile import load
 
-    with run_log.task(f"{source}.{dataset}"):
-        from expectations.intake import take_in
-        from warehouse import profile
-
-        intake = take_in(profile.load(), source, dataset)
-        run_log.intake(intake)
+    profile = load()
+    with told(profile, f"{source}.{dataset}") as part:
+        intake = take_in(profile, source, dataset, delivery)
+        part.intake(intake)
     if not intake.accepted:
         raise AirflowSkipException(f"{intake.dataset}: {intake.became}: {intake.happened}")
+    context["outlet_events"][Asset(load_source(source).asset)].extra = {
+        "dataset": intake.dataset,
+        "releases": [hex_key(verdict.release_key) for verdict in intake.accepted],
+        "slices": [verdict.slice for verdict in intake.accepted],
+    }
     return len(intake.accepted)
+
+
+def _try(source: str, dataset: str, delivery: str) -> None:
+    """A dry run: says what would land, then skips, as no release came. Fails where something cannot be read."""
+    from extractors.dry_run import dry_run
+    from warehouse.profile import load
+
+    tried = dry_run(load(), source, dataset, delivery)
+    for each in tried:
+        log.info("%s", each)
+    if unreadable := [str(each) for each in tried if each.problem]:
+        raise AirflowFailException("; ".join(unreadable))
+    raise AirflowSkipException(f"dry run: {source}.{dataset}: {'; '.join(map(str, tried)) or 'nothing to read'}")
 
 
 @task(trigger_rule="all_done")
 def their_turn() -> None:
-    """Does nothing: those that wait start after it, whether what they wait for came, brought nothing new or failed."""
-
-
-@task(trigger_rule="none_failed")
-def all_taken_in() -> None:
-    """Does nothing: a run of the DAG ends as its last tasks did, and these may be skipped although one before them failed."""
+    """Does nothing: who waits starts after it, whether what he waits for came, brought nothing new or failed."""
 
 
 def _dag_of(source: Source) -> DAG:
-    waiting = {name for name, dataset in source.datasets.items() if dataset.after}
-    awaited = {source.datasets[name].after for name in waiting}
-
-    def mapped(task_id: str, datasets: set[str]) -> Any:
-        label = "{{ task.op_kwargs['dataset'] }}"
-        take_in = task(task_id=task_id, outlets=[Asset(source.asset)], map_index_template=label)(_take_in)
-        return take_in.partial(source=source.code).expand(dataset=sorted(datasets))
-
-    @dag(
-        dag_id=f"extract_{source.code}",
+    @koshi_dag(
+        f"extract_{source.code}",
+        DOC.format(name=source.name.en, datasets=", ".join(source.datasets)),
+        SEE,
         schedule=source.schedule,
-        start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Almaty"),
-        catchup=False,
-        max_active_runs=1,
-        default_args=TASKS,
         tags=["extract"],
-        doc_md=f"{source.name.en}: {', '.join(source.datasets)}.",
+        params={
+            "dataset": Param(None, "Take in this dataset alone", type=["null", "string"], enum=[None, *source.datasets]),
+            "delivery": Param(None, "Read this archived delivery of the dataset, and ask nobody", type=["null", "string"]),
+            "dry_run": Param(False, "Ask and parse, and write neither archive nor journal nor database", type="boolean"),
+        },
     )
     def extract() -> None:
-        begun = catch_up()
-        begun >> mapped("take_in", source.datasets.keys() - waiting - awaited)
-        if waiting:
-            # each looks for itself whether the one that it waits for came; without catch_up none of them starts
-            first, after = mapped("take_in_first", awaited), mapped("take_in_after", waiting)
-            begun >> [first, after]
-            first >> their_turn() >> after
-            [first, after] >> all_taken_in()
+        begun, ended, taken = catch_up(), summary("taken in", source.code), dict[str, Any]()
+        # a group with `after` is made once what it waits for is there
+        for name, dataset in sorted(source.datasets.items(), key=lambda item: bool(item[1].after)):
+            with TaskGroup(name, tooltip=dataset.title.en):
+                take_in = task(task_id="take_in", outlets=[Asset(source.asset)], pool=f"koshi_{source.code}")(_take_in)
+                taken[name] = take_in(source.code, name)
+                if dataset.after:
+                    # it looks for itself whether the one that it waits for came; without catch_up neither starts
+                    taken[dataset.after] >> their_turn() >> taken[name]
+            begun >> taken[name] >> ended
 
-    return extract()
+    made: DAG = extract()
+    return made
 
 
 for code in source_codes():

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pendulum
-from airflow.sdk import dag, task
+from airflow.sdk import task
 
-from reporting.airflow_home import TASKS
+from reporting.dag_defaults import koshi_dag
 
 
 @task
@@ -16,16 +15,7 @@ def look_after() -> list[str]:
     return readers.look_after(profile.load())
 
 
-@dag(
-    dag_id="readers",
-    schedule="*/5 * * * *",
-    start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Almaty"),
-    catchup=False,
-    max_active_runs=1,
-    default_args=TASKS,
-    tags=["warehouse"],
-    doc_md=__doc__,
-)
+@koshi_dag("readers", __doc__, ("Readers: what they may take",), schedule="*/5 * * * *", tags=["warehouse"])
 def readers_within_bounds() -> None:
     """One look at all sessions of readers."""
     look_after()

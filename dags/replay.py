@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-import pendulum
-from airflow.sdk import Asset, dag, task
+from airflow.sdk import Asset
 
-from reporting.airflow_home import REPLAYED, TASKS
-
-
-@task(outlets=[Asset(REPLAYED)])
-def replay() -> int:
-    """Applies every journal entry that the database lacks; all of them if it is new."""
-    from extractors.replay import catch_up
-    from warehouse import migrate, profile
-
-    chosen = profile.load()
-    migrate.prepare(chosen)
-    return catch_up(chosen).entries
+from reporting.dag_defaults import REPLAYED, catch_up, koshi_dag, summary
 
 
-@dag(
-    dag_id="replay",
-    schedule=None,
-    start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Almaty"),
-    catchup=False,
-    max_active_runs=1,
-    default_args=TASKS,
-    doc_md=__doc__,
-)
+@koshi_dag("replay", __doc__, ("Restore", "Lost or damaged"), schedule=None, tags=["warehouse"])
 def replay_warehouse() -> None:
     """From the journal to the ledger, core and the kept publications."""
-    replay()
+    catch_up.override(task_id="replay", outlets=[Asset(REPLAYED)])() >> summary("replayed")
 
 
 replay_warehouse()

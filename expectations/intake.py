@@ -106,8 +106,10 @@ class Intake:
 
 
 @again_if_lost
-def take_in(profile: Profile, source: str, dataset: str) -> Intake:
-    """Fetches, lands and judges the dataset, unless the one that it is compared with (`after`) failed: then it waits for that one.
+def take_in(profile: Profile, source: str, dataset: str, delivery: str = "") -> Intake:
+    """Fetches, lands and judges the dataset, or its archived `delivery` alone.
+
+    Where the one that it is compared with (`after`) failed, it waits for that one.
 
     What became of it is recorded in `meta.attempt`, also where it fails. Raises `MissingPlaceError` where the code does not know the
     dataset, and what `deliver` and `judge` raise. Waits for somebody else who is at the dataset.
@@ -118,7 +120,7 @@ def take_in(profile: Profile, source: str, dataset: str) -> Intake:
         intake.waiting_for = _waits_for(profile, source, dataset)
         if not intake.waiting_for:
             with hold(profile, f"dataset {source}.{dataset}", wait=True):
-                caught_up(profile, lambda: _take_in(profile, source, dataset, intake))
+                caught_up(profile, lambda: _take_in(profile, source, dataset, intake, delivery))
         attempt = _ended(profile, source, dataset, intake)
     except BaseException as error:
         try:
@@ -130,10 +132,10 @@ def take_in(profile: Profile, source: str, dataset: str) -> Intake:
     return intake
 
 
-def _take_in(profile: Profile, source: str, dataset: str, intake: Intake) -> None:
+def _take_in(profile: Profile, source: str, dataset: str, intake: Intake, delivery: str) -> None:
     # what an earlier run landed and could not judge any more
     intake.verdicts += judge(profile, source, dataset)
-    for landed in deliver(profile, source, dataset):
+    for landed in deliver(profile, source, dataset, delivery):
         intake.deliveries.append(landed)
         intake.verdicts += judge(profile, source, dataset)
 

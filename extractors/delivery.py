@@ -21,20 +21,24 @@ from warehouse.steps import step
 FROM_THE_AGENCY = ("live", "recorded")
 
 
-def deliver(profile: Profile, source_code: str, dataset: str) -> Iterator[Landed]:
-    """Fetches and lands one delivery after the other; the caller judges each before the next is taken.
+def deliver(profile: Profile, source_code: str, dataset: str, delivery: str = "") -> Iterator[Landed]:
+    """Fetches and lands one delivery after the other, or the archived one of that name alone; the caller judges each before the next.
 
     Where the source's parsing code has changed, what it makes of the deliveries that were landed before comes first.
     Raises `LandingError` where a live warehouse meets an answer that no agency gave, `FetchError` where an agency gives none, and
     `ArchiveError` naming what the archive holds and nobody declares, after the deliveries where all is in order.
     """
-    source = load_source(source_code)
-    if profile.is_live:
-        source = at_configured_addresses(source)
+    source = source_of(profile, source_code)
     undeclared: list[str] = []
-    yield from land_each(profile, source, dataset, _fetched(profile, archive_of(profile), source, dataset, undeclared))
+    yield from land_each(profile, source, dataset, _fetched(profile, archive_of(profile), source, dataset, delivery, undeclared))
     if undeclared:
         raise ArchiveError("\n".join(undeclared))
+
+
+def source_of(profile: Profile, source_code: str) -> Source:
+    """The source at the addresses where the profile asks it."""
+    source = load_source(source_code)
+    return at_configured_addresses(source) if profile.is_live else source
 
 
 def land_each(profile: Profile, source: Source, dataset: str, deliveries: Iterator[list[Snapshot]]) -> Iterator[Landed]:
@@ -84,34 +88,50 @@ def unasked_files(source: Source) -> list[str]:
     return sorted(str(file) for file in folder.iterdir() if file.is_file() and file.name not in asked)
 
 
-def _fetched(profile: Profile, archive: Archive, source: Source, dataset: str, undeclared: list[str]) -> Iterator[list[Snapshot]]:
-    """The snapshots of each delivery: one that is asked for now, or all that the archive holds."""
-    if profile.is_live and not source.dataset(dataset).only_transcribed:
+def _fetched(
+    profile: Profile, archive: Archive, source: Source, dataset: str, delivery: str, undeclared: list[str]
+) -> Iterator[list[Snapshot]]:
+    """The snapshots of each delivery: one that is asked for now, or all that the archive holds, or the one of that name."""
+    if asks(profile, source, dataset) and not delivery:
         with step("fetch"):
             snapshots: list[Snapshot] = client_of(source.code).fetch(
                 source, source.dataset(dataset), LiveTransport(archive, source, dataset)
             )
         yield snapshots
         return
-    if profile.is_live:
+    if profile.is_live and not asks(profile, source, dataset):
         _copy(Archive(str(BUNDLED_ARCHIVE)), archive, source.code, dataset)
-    yield from _replayed(profile, archive, source, dataset, undeclared)
+    yield from _replayed(profile, archive, source, dataset, delivery, undeclared)
 
 
-def _replayed(profile: Profile, archive: Archive, source: Source, dataset: str, undeclared: list[str]) -> Iterator[list[Snapshot]]:
+def asks(profile: Profile, source: Source, dataset: str) -> bool:
+    """Whether the agency is asked for the dataset; what it has in print alone is declared, and so is all of a sample."""
+    return profile.is_live and not source.dataset(dataset).only_transcribed
+
+
+def archived(archive: Archive, source: Source, dataset: str, delivery: str = "") -> list[str]:
+    """The deliveries of the dataset that the archive holds, or the one of that name. Raises `LandingError` if there is none."""
+    held = archive.deliveries(source.code, dataset)
+    if not held:
+        raise LandingError(
+            f"{source.code}.{dataset}: the archive {archive.where} holds no delivery. Take in a file with "
+            f"`python pipeline.py record {source.code} {dataset} FILE`, or ask the agency: make run LIVE=1"
+        )
+    if delivery and delivery not in held:
+        raise LandingError(f"{source.code}.{dataset}: the archive {archive.where} holds no delivery {delivery}; it holds {', '.join(held)}")
+    return [delivery] if delivery else held
+
+
+def _replayed(
+    profile: Profile, archive: Archive, source: Source, dataset: str, wanted: str, undeclared: list[str]
+) -> Iterator[list[Snapshot]]:
     """The snapshots of each delivery that the archive holds; what speaks against one whose questions are not declared is added.
 
     A delivery that has landed stays what it was when it came, whatever is declared today.
     """
     with connect(profile, "koshi_loader") as connection:
         refuse_changed(connection, archive, source.code, dataset)
-    deliveries = archive.deliveries(source.code, dataset)
-    if not deliveries:
-        raise LandingError(
-            f"{source.code}.{dataset}: the archive {archive.where} holds no delivery. Take in a file with "
-            f"`python pipeline.py record {source.code} {dataset} FILE`, or ask the agency: make run LIVE=1"
-        )
-    for delivery in deliveries:
+    for delivery in archived(archive, source, dataset, wanted):
         transport = ReplayTransport(archive, source.code, dataset, delivery)
         try:
             with step("fetch"):

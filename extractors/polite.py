@@ -192,9 +192,10 @@ class PoliteSession(requests.Session):
         status = response.status_code
         found, wait = f"status {status}, expected 200; the answer begins {_head(response)!r}", _wait_asked_for(response.headers)
         if status in PASSING_STATUS and wait > self._policy.max_wait_seconds:
-            return self._error(f"{found}; asked to wait {wait:.0f} s", "Run again after that time", status)
-        error = self._error(found, self._advice(status), status, PassingError if status in PASSING_STATUS else FetchError)
-        error.wait_seconds = wait
+            error = self._error(f"{found}; asked to wait {wait:.0f} s", "Run again after that time", status)
+        else:
+            error = self._error(found, self._advice(status), status, PassingError if status in PASSING_STATUS else FetchError)
+        error.wait_seconds = wait  # a scheduler does not ask again before
         return error
 
     def _broken(self, error: Exception) -> FetchError:

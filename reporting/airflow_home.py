@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from warehouse.locks import PATIENCE
 from warehouse.profile import ROOT, Profile
 
-# Of every task: a process that was killed or a service that is not up yet passes, and what stands is ended after it had its turn
-TASKS = {"retries": 2, "retry_delay": timedelta(minutes=5), "execution_timeout": timedelta(seconds=1.5 * PATIENCE)}
-# The asset that changes when the database was made again from the journal
-REPLAYED = "koshi_replayed"
+DAGS = ROOT / "dags"
+# A pool a source, of one slot: one task asks an agency at a time, on however many machines tasks run. Every scheduler needs them.
+POOLS = ("pools", "import", str(DAGS / "pools.json"))
+
+
+# What `make run` does not start, as it ends with one summary of all DAGs, and tasks that do nothing: each would cost a quarter of a second
+NOT_STARTED = r"summary|.*\.their_turn"
 
 
 def without_retries(dag: Any) -> Any:
@@ -29,7 +30,7 @@ def settings(profile: Profile) -> dict[str, str]:
     """The environment of an Airflow that runs in the profile's state folder; must stand before airflow is first imported."""
     return {
         "AIRFLOW_HOME": str(profile.state / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__API__HOST": "127.0.0.1",
@@ -65,5 +66,6 @@ def service(profile: Profile, port: int) -> dict[str, str]:
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(64),
         "AIRFLOW__CORE__PARALLELISM": "2",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",  # the log of a task names its steps and ends with the summary
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
     }

@@ -25,6 +25,8 @@ SENTENCES = {
     "pinned": f"a person points readers at publication {{number}}; nothing was built; {UNPIN} lets runs publish again",
     "refused": "the candidate failed gate 2; readers see what they saw before",
     "empty": "no release has passed gate 1",
+    "taken in": "what was accepted waits for the DAG `warehouse`, which builds and publishes it",
+    "replayed": "the database has what the journal says; the DAG `warehouse` follows",
 }
 CODES = {"refused": NOTHING_PUBLISHABLE, "empty": NOTHING_PUBLISHABLE, "broken": BROKEN}
 STYLES = {PUBLISHED: "bold green", BROKEN: "bold red", NOTHING_PUBLISHABLE: "bold yellow"}
@@ -32,7 +34,10 @@ STYLES = {PUBLISHED: "bold green", BROKEN: "bold red", NOTHING_PUBLISHABLE: "bol
 
 @dataclass(frozen=True)
 class Outcome:
-    """`word` is published, nothing new, pinned, refused, empty or broken; `settled` is what the warehouse came to in a broken run too."""
+    """`word` is published, nothing new, pinned, refused, empty or broken, of a scheduler's DAG that settles nothing taken in or replayed.
+
+    `settled` is what the warehouse came to in a broken run too.
+    """
 
     word: str
     sentence: str
@@ -50,17 +55,22 @@ class Outcome:
         return f"{self.word.capitalize()} (exit code {self.exit_code}): {self.sentence}."
 
 
-def of(log: RunLog, lines: list[Line], states: Mapping[str, str], publication: int | None) -> Outcome:
-    """The outcome of a run that came to its end. `states` are those of its tasks, `publication` is the number of what readers see."""
+def of(log: RunLog, lines: list[Line], states: Mapping[str, str], publication: int | None, otherwise: str = "") -> Outcome:
+    """The outcome of a run that came to its end.
+
+    `states` are those of its tasks, `publication` is the number of what readers see, and `otherwise` the word of a run that had nothing to
+    settle.
+    """
     settled = log.settled.outcome if log.settled else ""
-    word = "nothing else" if settled == "nothing new" and log.settled and log.settled.held else settled
-    told = SENTENCES[word].format(number=publication) if word else "nothing was published; readers see what they saw before"
+    word = settled or otherwise
+    sentence = "nothing else" if settled == "nothing new" and log.settled and log.settled.held else word
+    told = SENTENCES[sentence].format(number=publication) if word else "nothing was published; readers see what they saw before"
     if undecided := sum(line.undecided for line in lines):
         told += f"; {counted(undecided, 'release')} {'waits' if undecided == 1 else 'wait'} for a person's decision"
     datasets = [line.name for line in lines if line.word == "failed"]
     tasks = [f"{name} failed: {reason}" for name, reason in log.failed.items() if name not in datasets]
     if not any(state == "failed" for state in states.values()) and not tasks:
-        return Outcome(settled, told, settled, publication)
+        return Outcome(word, told, settled, publication)
     failed = [f"{counted(len(datasets), 'dataset')} failed: {', '.join(datasets)}"] if datasets else []
     unexplained = [name for name, state in states.items() if state == "failed"] if not (datasets or tasks) else []
     failed += [*tasks, *(f"task {name} failed and gave no reason" for name in unexplained)]

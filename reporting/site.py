@@ -44,13 +44,18 @@ def _build(profile: Profile, airflow_url: str | None) -> Path:
     return target / "index.html"
 
 
+def exists(profile: Profile) -> bool:
+    """Whether there is a first page."""
+    return (folder(profile) / "index.html").exists()
+
+
 def refresh(profile: Profile) -> Path:
     """Writes the first page anew, where a run has published nothing: what became of each dataset is new. Returns the page.
 
     Where there is no site yet, it is built.
     """
     page = folder(profile) / "index.html"
-    if not page.exists():
+    if not exists(profile):
         return build(profile)
     scratch = page.with_suffix(f".{os.getpid()}.new")
     scratch.write_text(render(published(profile), profile, os.environ.get("KOSHI_AIRFLOW_URL")), encoding="utf-8")

@@ -6,12 +6,11 @@ from typing import Any
 
 from rich.console import Console
 
-from expectations.intake import Intake
 from extractors.delivery import unasked_files
 from extractors.source import load_source, source_codes
 from reporting import datasets, published
 from reporting.datasets import Line
-from reporting.run_log import RunLog
+from reporting.run_log import SHOWN, RunLog, Taken
 from warehouse import steps
 from warehouse.candidate import current_publication
 from warehouse.connection import connect
@@ -23,29 +22,23 @@ QUERY = (
     "select year, arrivals_persons, departures_persons, balance_persons, round(balance_per_10000, 1) as per_10000 "
     "from bi.migration_balance where year >= 2020 order by year"
 )
-SHOWN = 8
+
+# What may become of a release, and of what was not one
+RELEASES = ("landed", "accepted", "rejected", "undecided", "held", "confirmed", "skipped deliveries", "unchanged slices")
 
 
 def figures(profile: Profile, log: RunLog) -> dict[str, Any]:
     """The summary as data: releases by what became of them, rows by fact, gates, seconds by step."""
-    landed = sum(delivery.landed for intake in log.intakes for delivery in intake.deliveries)
     settled = log.settled
+    came = [name for name in RELEASES if name != "held"]
+    releases = {name: sum(taken.releases[name] for taken in log.taken) for name in came} | {"held": len(settled.held) if settled else 0}
     return {
-        "releases": {
-            "landed": landed,
-            "accepted": sum(len(intake.accepted) for intake in log.intakes),
-            "rejected": sum(len(intake.rejected) for intake in log.intakes),
-            "undecided": sum(len(intake.undecided) for intake in log.intakes),
-            "held": len(settled.held) if settled else 0,
-            "confirmed": sum(delivery.confirmed for intake in log.intakes for delivery in intake.deliveries),
-            "skipped deliveries": sum(delivery.known for intake in log.intakes for delivery in intake.deliveries),
-            "unchanged slices": sum(delivery.unchanged for intake in log.intakes for delivery in intake.deliveries),
-        },
+        "releases": {name: releases[name] for name in RELEASES},
         "waiting for a decision": settled.waiting if settled else [],
         "files nothing asks for": [file for code in source_codes() for file in unasked_files(load_source(code))] if profile.is_live else [],
         "facts": _facts(profile),
         "outcome": settled.outcome if settled else "broken",
-        "seconds": {name: round(value, 2) for name, value in steps.seconds().items()},
+        "seconds": {name: round(value, 2) for name, value in log.seconds.items()},
     }
 
 
@@ -65,9 +58,9 @@ def _facts(profile: Profile) -> dict[str, dict[str, int]]:
 def show(console: Console, log: RunLog, data: dict[str, Any], lines: list[Line]) -> None:
     """Prints the summary: every declared dataset, what was quarantined, rows by fact, gate 2, seconds."""
     datasets.show(console, lines)
-    for sentence in steps.notes():
+    for sentence in dict.fromkeys([*log.notes, *steps.notes()]):
         say(console, ("mended", "yellow"), f"  {sentence}")
-    for line in _quarantined(log.intakes):
+    for line in _quarantined(log.taken):
         say(console, ("quarantined", "yellow"), f"  {line}")
     for file in data["files nothing asks for"]:
         say(console, ("nothing asks for", "yellow"), f"  {file}: if it is an answer, `python pipeline.py record` takes it in by hand")
@@ -87,14 +80,11 @@ def show(console: Console, log: RunLog, data: dict[str, Any], lines: list[Line])
     say(console, ("seconds", "bold"), "  " + ", ".join(f"{name} {seconds[name]:.1f}" for name in outer))
 
 
-def _quarantined(intakes: list[Intake]) -> list[str]:
+def _quarantined(found: list[Taken]) -> list[str]:
     """What was quarantined in this run, by name; the ledger has the rest of a long list."""
-    lines = []
-    for intake in intakes:
-        for verdict in intake.accepted:
-            place = f"{intake.dataset}, slice {verdict.slice}, edition {verdict.edition}, release {hex_key(verdict.release_key)}"
-            lines += [f"{place}, at {p['source_row']}: {p['rule']}: {trimmed(p['detail'])}" for p in verdict.quarantined]
-    more = [f"… and {len(lines) - SHOWN:,} more: quality.quarantine names them"] if len(lines) > SHOWN else []
+    lines = [line for taken in found for line in taken.quarantined]
+    left_off = len(lines[SHOWN:]) + sum(taken.more_quarantined for taken in found)
+    more = [f"… and {left_off:,} more: quality.quarantine names them"] if left_off else []
     return lines[:SHOWN] + more
 
 

@@ -12,6 +12,8 @@ SECRET = (
     "POSTGRES_PASSWORD", "KOSHI_BI_PASSWORD", "AIRFLOW_DB_PASSWORD", "AIRFLOW_ADMIN_PASSWORD", "AIRFLOW_JWT_SECRET", "AIRFLOW_SECRET_KEY",
 )  # fmt: skip
 PLAIN = {"KOSHI_PROFILE": "sample", "POSTGRES_PORT": "5432", "AIRFLOW_PORT": "8080", "REPORTS_PORT": "8090"}
+# empty: nobody is told of a task that failed (docs/operations.md, "Airflow")
+NOTIFIER = ("KOSHI_NOTIFIER", "KOSHI_NOTIFIER_ARGUMENTS")
 
 
 def contents() -> str:
@@ -21,6 +23,7 @@ def contents() -> str:
         "# KOSHI_PROFILE is sample or live; each has databases and volumes of its own.",
     ]
     lines += [f"{name}={value}" for name, value in PLAIN.items()]
+    lines += [f"{name}=" for name in NOTIFIER]
     lines += [f"{name}={secrets.token_hex(32)}" for name in SECRET]
     # Fernet wants 32 bytes in URL-safe base64
     lines.append(f"AIRFLOW_FERNET_KEY={base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()}")

@@ -193,10 +193,11 @@ def test_where_the_ledger_cannot_be_told_the_first_error_is_raised(profile: Prof
 
 
 def test_a_task_that_fails_before_its_attempt_is_told_from_the_run(profile: Profile) -> None:
-    with pytest.raises(ImportError), run_log.task("bns.population"):
+    run, _ = runs.begin(profile)
+    with pytest.raises(ImportError), run_log.task(profile, run, "extract_bns", "bns.population"):
         raise ImportError("no module of that name")
-    failed = run_log.LOG.failed.pop("bns.population")
-    line = next(line for line in datasets.lines(profile, datetime.now(UTC), {"bns.population": failed}) if line.name == "bns.population")
+    failed = run_log.load(profile, run).failed
+    line = next(line for line in datasets.lines(profile, datetime.now(UTC), failed) if line.name == "bns.population")
     assert (line.word, line.happened) == ("failed", "ImportError: no module of that name")
     # what comes before all datasets is no fault of theirs
     waiting = datasets.lines(profile, datetime.now(UTC), {"catch_up": "JournalError"})

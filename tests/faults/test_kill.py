@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
-from reporting import run_log, summary
+from reporting import summary
+from reporting.run_log import RunLog
 from tests.conftest import new_profile
 from tests.small import arrivals, fill, population, put, tree
 from tests.small import run as take_in_and_settle
@@ -39,7 +40,7 @@ def run(profile: Profile) -> None:
     """What `make run` does, the gathering of the report included."""
     take_in_and_settle(profile)
     with step("report"):
-        summary.figures(profile, run_log.LOG)
+        summary.figures(profile, RunLog())
 
 
 def _prepare(profile: Profile, place: str) -> None:

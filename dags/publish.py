@@ -8,53 +8,36 @@ from __future__ import annotations
 import functools
 import operator
 
-import pendulum
-from airflow.sdk import Asset, AssetOrTimeSchedule, CronTriggerTimetable, dag, task
+from airflow.sdk import Asset, AssetOrTimeSchedule, CronTriggerTimetable, TaskGroup, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from extractors.source import load_source, source_codes
-from reporting.airflow_home import REPLAYED, TASKS
+from reporting.dag_defaults import REPLAYED, TIME_ZONE, catch_up, koshi_dag, summary, told
+from warehouse.profile import load
 
 ANYTHING = functools.reduce(operator.or_, (Asset(name) for name in (*(load_source(code).asset for code in source_codes()), REPLAYED)))
 # A run that finds nothing new takes seconds. The first comes as soon as the DAG is known, and after a stop as soon as a time was missed.
-TIMER = CronTriggerTimetable("*/15 * * * *", timezone="Asia/Almaty")
-
-
-@task
-def catch_up() -> int:
-    """Applies what a killed run wrote into the journal and could not commit."""
-    from reporting import run_log
-
-    with run_log.task("catch_up"):
-        from extractors.replay import catch_up as apply
-        from warehouse import profile
-
-        return apply(profile.load()).entries
+TIMER = CronTriggerTimetable("*/15 * * * *", timezone=TIME_ZONE)
 
 
 @task
 def read_anew() -> int:
     """Reads and judges by new code what was delivered before; asks no agency."""
-    from reporting import run_log
-
-    with run_log.task("read_anew"):
+    profile = load()
+    with told(profile, "read_anew"):
         from expectations.read_anew import read_anew as read
-        from warehouse import profile
 
-        return len(read(profile.load()))
+        return len(read(profile))
 
 
 @task(trigger_rule="all_done")
 def settle() -> int:
-    """Builds the candidate, judges it, holds what is at fault, publishes; nothing to publish is a skip."""
-    from reporting import run_log
-
-    with run_log.task("settle"):
+    """Builds the candidate, judges it, holds what is at fault, publishes: one lock and one loop. Nothing to publish is a skip."""
+    profile = load()
+    with told(profile, "settle") as part:
         from expectations.settle import settle as settle_candidate
-        from warehouse import profile
 
-        settled = settle_candidate(profile.load())
-        run_log.settled(settled)
+        part.settled = settled = settle_candidate(profile)
     if settled.outcome != "published":
         raise AirflowSkipException(f"{settled.outcome}: {' | '.join(settled.reasons) or 'readers see what they saw'}")
     return settled.number or 0
@@ -63,28 +46,28 @@ def settle() -> int:
 @task
 def report() -> str:
     """Writes the reports of what was just published."""
-    from reporting import run_log
-
-    with run_log.task("report"):
+    profile = load()
+    with told(profile, "report"):
         from reporting import site
-        from warehouse import profile
 
-        return str(site.build(profile.load()))
+        return str(site.build(profile))
 
 
-@dag(
-    dag_id="warehouse",
+@koshi_dag(
+    "warehouse",
+    __doc__,
+    ("Airflow", "Every day", "Decisions", "Lost or damaged"),
     schedule=AssetOrTimeSchedule(timetable=TIMER, assets=ANYTHING),
-    start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Almaty"),
-    catchup=False,
-    max_active_runs=1,
-    default_args=TASKS,
     tags=["warehouse"],
-    doc_md=__doc__,
 )
 def warehouse() -> None:
     """From accepted releases to a publication."""
-    catch_up() >> read_anew() >> settle() >> report()
+    begun, ended = catch_up(), summary("")
+    with TaskGroup("publish", tooltip="From accepted releases to what readers see"):
+        first, last = read_anew(), report()
+        first >> settle() >> last
+    begun >> first
+    [first, last] >> ended
 
 
 warehouse()
