@@ -50,7 +50,7 @@ def _targets() -> dict[str, str]:
 
 def _texts() -> Iterator[tuple[str, str]]:
     """What people read: documents, pages and other files whole, of the code its strings."""
-    documents = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "reporting").rglob("*.j2")]
+    documents = [*ROOT.glob("README.md"), *ROOT.glob("expectations/README.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("reporting/**/*.j2")]
     others = [ROOT / "docker-compose.yml", ROOT / "Dockerfile", ROOT / "Makefile", *(ROOT / ".ci").iterdir()]
     code = [ROOT / "pipeline.py", *(file for room in ROOMS for file in (ROOT / room).rglob("*.py"))]
     for file in (*documents, *others):
