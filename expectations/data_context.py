@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,11 +76,23 @@ def _in_sql(name: str) -> str:
 
 @contextmanager
 def in_memory(profile: Profile) -> Iterator[Any]:
-    """A context that is gone after the block, but for the results, which it writes where the stored one looks for them."""
+    """A context that is gone after the block, but for the results: each is then put, whole, where the stored context looks for it."""
+    profile.state.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="validations.", dir=profile.state) as own:
+        with _in_memory(profile, own) as context:
+            yield context
+        for file in Path(own).rglob("*.json"):
+            target = results_folder(profile) / file.relative_to(own)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(target)
+
+
+@contextmanager
+def _in_memory(profile: Profile, results: str) -> Iterator[Any]:
     configuration = yaml.safe_load(CONFIGURATION.read_text("utf-8")) | {"data_docs_sites": {}}
     for name, store in configuration["stores"].items():
         if name == "validation_results_store":
-            store["store_backend"]["base_directory"] = str(results_folder(profile))
+            store["store_backend"]["base_directory"] = results
         else:
             store["store_backend"] = {"class_name": "InMemoryStoreBackend"}
     with _ONE_PROJECT:
