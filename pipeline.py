@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -209,6 +210,19 @@ def dbt_env() -> None:
 
     with _told(Console(stderr=True)):
         print(developer.prepare(_profile()))
+
+
+@app.command()
+def gx_env() -> None:
+    """Prints what a shell evaluates so that plain Great Expectations opens the stored context; the database's secret is among it."""
+    from expectations import data_context
+
+    profile = _profile()
+    with _told(Console(stderr=True)):
+        migrate.prepare(profile)
+        data_context.store(profile)
+        for name, value in data_context.environment(profile).items():
+            print(f"export {name}={shlex.quote(value)}")
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """A check: one Great Expectations expectation, what follows when it fails, and the query that names the rows at fault.
 
-Great Expectations says whether a check holds. It names at most 200 rows on SQL, so the offenders are asked for again by the same
-rule, and only where the check failed.
+Great Expectations says whether a check holds. On SQL it names at most 200 values and no rows, so the rows are asked for by a query that
+is made of the expectation's own parameters, and only where the check failed.
 """
 
 from __future__ import annotations
@@ -16,31 +16,78 @@ Outcome = Literal["reject", "quarantine", "warn", "hold"]
 Dimension = Literal["relevance", "accuracy", "timeliness", "coherence", "accessibility"]
 # The rows under test; {batch} is what Great Expectations calls them, and puts a subquery with its own alias in place of it
 BATCH = "{batch}"
-# The rows of the releases ranked directly below those under test, laid out by gate 1 while it judges: the columns of the staging view,
-# and `newer_key`, the release under test
+# The rows of the releases ranked directly below those under test, laid out by gate 1: the columns of the staging view, and `newer_key`,
+# the release under test
 BELOW = "{below}"
+# Great Expectations prints a warning into whatever is read for each query that does not name the batch: ours look at several relations
+BESIDE = f" /* beside {BATCH} */"
+ROW = "release_key, snapshot_key, source_row"
 
 
 @dataclass(frozen=True)
 class Check:
-    """`offenders` selects release_key, snapshot_key, source_row, detail from `{batch}`, and in gate 1 may look at `{below}`.
+    """An expectation states the rule, `outcome` what follows when it fails.
 
     What fails with the outcome `hold` waits for a person's decision in gate 1, and for other company in gate 2.
-
-    For gate 2 it selects `detail` and `release_keys`, the releases that a failing row rests on: a NULL among them is one that has no
-    single name there. `waits_for` names the dataset (`source.dataset`) whose figure has not come, where that is all that is wrong.
     """
 
     name: str
     expectation: Any
     outcome: Outcome
-    offenders: str
     dimension: Dimension
 
     @property
     def severity(self) -> Literal["critical", "warning"]:
         """As Great Expectations calls it: a critical failure changes what readers see, a warning is reported."""
         return "warning" if self.outcome == "warn" else "critical"
+
+    @property
+    def offenders(self) -> str:
+        """The query that names the rows at fault, in the terms of `{batch}` and `{below}`.
+
+        In gate 1 it selects release_key, snapshot_key, source_row and detail. In gate 2 it selects `detail` and `release_keys`, the
+        releases that a failing row rests on: a NULL among them is one that has no single name there. `waits_for` names the dataset
+        (`source.dataset`) whose figure has not come, where that is all that is wrong.
+        """
+        return _OFFENDERS[type(self.expectation)](self.expectation)
+
+
+def _rows_of_the_query(expectation: Any) -> str:
+    return str(expectation.unexpected_rows_query).removesuffix(BESIDE)
+
+
+def _not_null(expectation: Any) -> str:
+    column = expectation.column
+    # in the order of the answer, or nearly: the first few are named
+    return f"select {ROW}, {column} as detail from {BATCH} where {column} is not null order by length(source_row), source_row"
+
+
+def _outside(expectation: Any) -> str:
+    """Of one bound: `at_least` and `at_most` make no others."""
+    column, least, most = expectation.column, expectation.min_value, expectation.max_value
+    sign, bound, word = ("<", _plain(least), "least") if most is None else (">", _plain(most), "most")
+    return f"select {ROW}, concat('found ', {column}, ', expected at {word} {bound}') as detail from {BATCH} where {column} {sign} {bound}"
+
+
+def _doubled(expectation: Any) -> str:
+    columns = [column for column in expectation.column_list if column != "release_key"]
+    listed, known = ", ".join(columns), " and ".join(f"{column} is not null" for column in columns)
+    return (
+        f"select {ROW}, concat('doubled: ', concat_ws(', ', {listed})) as detail from ("
+        f"select *, count(*) over (partition by release_key, {listed}) as times from {BATCH} where {known}) as counted where times > 1"
+    )
+
+
+_OFFENDERS = {
+    gxe.UnexpectedRowsExpectation: _rows_of_the_query,
+    gxe.ExpectColumnValuesToBeNull: _not_null,
+    gxe.ExpectColumnValuesToBeBetween: _outside,
+    gxe.ExpectCompoundColumnsToBeUnique: _doubled,
+}
+
+
+def _plain(number: float) -> str:
+    return f"{number:.15g}"
 
 
 @dataclass(frozen=True)
@@ -56,36 +103,23 @@ class Suite:
     key: tuple[str, ...] = ()
 
 
-def _make(name: str, kind: Any, outcome: Outcome, offenders: str, dimension: Dimension, **kwargs: Any) -> Check:
+def _make(name: str, kind: Any, outcome: Outcome, dimension: Dimension, **kwargs: Any) -> Check:
     severity = "warning" if outcome == "warn" else "critical"
     meta = {"name": name, "outcome": outcome, "dimension": dimension}
-    return Check(name, kind(description=name, severity=severity, meta=meta, **kwargs), outcome, offenders, dimension)
+    return Check(name, kind(description=name, severity=severity, meta=meta, **kwargs), outcome, dimension)
 
 
 def no_issue(what: str, outcome: Outcome, dimension: Dimension = "accuracy") -> Check:
     """Staging has nothing to say against the column `what` of any row (its `<what>_issue` is null)."""
-    column = f"{what}_issue"
-    # in the order of the answer, or nearly: the first few are named
-    offenders = (
-        f"select release_key, snapshot_key, source_row, {column} as detail from {BATCH} where {column} is not null"
-        " order by length(source_row), source_row"
-    )
-    return _make(f"every {what} is readable", gxe.ExpectColumnValuesToBeNull, outcome, offenders, dimension, column=column)
+    return _make(f"every {what} is readable", gxe.ExpectColumnValuesToBeNull, outcome, dimension, column=f"{what}_issue")
 
 
 def unique(columns: tuple[str, ...], outcome: Outcome = "reject") -> Check:
     """No two rows of a release say something of the same `columns`. A row whose codes are unknown is not counted: it has an issue."""
-    listed = ", ".join(columns)
-    known = " and ".join(f"{column} is not null" for column in columns)
-    offenders = (
-        f"select release_key, snapshot_key, source_row, concat('doubled: ', concat_ws(', ', {listed})) as detail from ("
-        f"select *, count(*) over (partition by release_key, {listed}) as times from {BATCH} where {known}) as counted where times > 1"
-    )
     return _make(
         f"one row for each {', '.join(columns)}",
         gxe.ExpectCompoundColumnsToBeUnique,
         outcome,
-        offenders,
         "accuracy",
         column_list=["release_key", *columns],
         ignore_row_if="any_value_is_missing",
@@ -94,32 +128,21 @@ def unique(columns: tuple[str, ...], outcome: Outcome = "reject") -> Check:
 
 def at_least(column: str, minimum: float, outcome: Outcome = "reject") -> Check:
     """No value of the column lies below the minimum; missing values say nothing."""
-    offenders = (
-        f"select release_key, snapshot_key, source_row, concat('found ', {column}, ', expected at least {minimum}') as detail"
-        f" from {BATCH} where {column} < {minimum}"
-    )
-    name = f"no {column} below {minimum:g}"
-    return _make(name, gxe.ExpectColumnValuesToBeBetween, outcome, offenders, "accuracy", column=column, min_value=minimum)
+    name = f"no {column} below {_plain(minimum)}"
+    return _make(name, gxe.ExpectColumnValuesToBeBetween, outcome, "accuracy", column=column, min_value=minimum)
 
 
 def at_most(column: str, maximum: float, reason: str) -> Check:
     """A value above the maximum is worth a look, with the reason for the bound: it warns and never fails."""
-    offenders = (
-        f"select release_key, snapshot_key, source_row, concat('found ', {column}, ', expected at most {maximum:.0f}') as detail"
-        f" from {BATCH} where {column} > {maximum}"
-    )
-    name = f"no {column} above {maximum:.0f} ({reason})"
-    return _make(name, gxe.ExpectColumnValuesToBeBetween, "warn", offenders, "accuracy", column=column, max_value=maximum)
+    name = f"no {column} above {_plain(maximum)} ({reason})"
+    return _make(name, gxe.ExpectColumnValuesToBeBetween, "warn", "accuracy", column=column, max_value=maximum)
 
 
-def none_of(name: str, outcome: Outcome, dimension: Dimension, offenders: str) -> Check:
-    """The query finds nothing. Its rows say what is wrong in `detail`."""
-    return _make(name, gxe.UnexpectedRowsExpectation, outcome, offenders, dimension, unexpected_rows_query=naming_batch(offenders))
+def none_of(name: str, outcome: Outcome, dimension: Dimension, query: str) -> Check:
+    """The query, which selects what `Check.offenders` says, finds nothing. Its rows say what is wrong in `detail`."""
+    return _make(name, gxe.UnexpectedRowsExpectation, outcome, dimension, unexpected_rows_query=naming_batch(query))
 
 
 def naming_batch(query: str) -> str:
-    """The query with the batch named at least in a remark.
-
-    Great Expectations prints a warning into whatever is read for each query that does not: ours look at several relations on purpose.
-    """
-    return query if BATCH in query else f"{query} /* beside {BATCH} */"
+    """The query with the batch named at least in a remark."""
+    return query if BATCH in query else query + BESIDE

@@ -12,9 +12,10 @@ from typing import Any
 
 from psycopg import sql
 
+from expectations import validation
 from expectations.check import Check
 from expectations.places import suite_of
-from expectations.validation import Finding, GateError, Offender, validate
+from expectations.validation import Finding, GateError, Offender
 from extractors.source import Dataset, load_source
 from warehouse import ledger
 from warehouse.build import prepare
@@ -88,8 +89,9 @@ def _judge(profile: Profile, source: str, dataset_name: str, dataset: Dataset, r
             _refresh_statistics(profile, dataset)
             suite = suite_of(source, dataset_name, schema)
             view, keys = f"{schema}.{suite.view}", ", ".join(map(str, readable))
-            query, below = f"select * from {view} where release_key in ({keys})", _below(profile, view, readable)
-            found = validate(profile, query, suite.checks, keep_as=f"{source}.{dataset_name}", below=below)
+            name, query = f"{source}.{dataset_name}", f"select * from {view} where release_key in ({keys})"
+            tables = validation.lay_out(profile, name, query, _below(profile, view, readable))
+            found = validation.validate(profile, tables, suite.checks, name)
             for finding in found:
                 _weigh(finding, dataset, verdicts)
             findings += [_result(source, dataset_name, finding) for finding in found]

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from psycopg import sql
 
 from expectations.accounting import NAME, Accounting, add_up
-from expectations.check import Check
+from expectations.check import BATCH, Check
+from expectations.data_context import PUBLICATION
 from expectations.judgement import Failure, Judgement, Row
 from expectations.suites.publication import suite
 from expectations.validation import Finding, validate
@@ -79,7 +80,7 @@ class BuiltByDbt:
         failures = [self._of_test(profile, candidate, test) for test in tests if not test.success and test.severity == "error"]
         with step("gate2"):
             chosen = suite(candidate.schema)
-            for finding in validate(profile, f"select * from {candidate.schema}.{chosen.view}", chosen.checks, keep_as="publication"):
+            for finding in validate(profile, {BATCH: f"{candidate.schema}.{chosen.view}"}, chosen.checks, PUBLICATION):
                 results.append(_suite_result(candidate, finding))
                 if not finding.success and finding.check.outcome == "hold":
                     failures.append(self._of_check(profile, candidate, finding))

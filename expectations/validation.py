@@ -1,32 +1,21 @@
-"""Running checks through Great Expectations on one query's rows."""
+"""Running checks through Great Expectations on the rows of a table."""
 
 from __future__ import annotations
 
-import json
-import logging
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from threading import Lock
-from typing import Any
-
-os.environ.setdefault("GX_ANALYTICS_ENABLED", "False")
-# a check of gate 2 looks at several relations, and Great Expectations warns of each
-logging.getLogger("great_expectations").setLevel(logging.ERROR)
+from typing import Any, Literal
 
 import great_expectations as gx
+from great_expectations.checkpoint import ActionContext, CheckpointResult, ValidationAction
 from psycopg import sql
+from pydantic.v1 import PrivateAttr  # Great Expectations' actions are its models
 
-from expectations.check import BATCH, BELOW, Check, naming_batch
-from warehouse.connection import LostError, connect, says_lost, sqlalchemy_url
+from expectations import data_context
+from expectations.check import BATCH, BELOW, Check
+from warehouse.connection import Connection, LostError, connect, says_lost
 from warehouse.profile import Profile
 from warehouse.wording import one_line
-
-SCHEMA = "quality"
-# Great Expectations keeps its current project in one place of the process: threads take turns, processes have one each
-_ONE_PROJECT = Lock()
 
 
 class GateError(RuntimeError):
@@ -50,7 +39,7 @@ class Offender:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check said, how many rows are at fault, and which: all that matter, for a warning the first that are named."""
+    """What a check said, how many rows are at fault, and which."""
 
     check: Check
     success: bool
@@ -59,92 +48,60 @@ class Finding:
     offenders: tuple[Offender, ...]
 
 
-def validate(profile: Profile, query: str, checks: list[Check], keep_as: str, below: str = "") -> list[Finding]:
-    """What each check says of the query's rows, in the order of the checks. Raises `GateError` if one cannot be evaluated.
+class Recording(ValidationAction):  # type: ignore[misc]  # of a package without types
+    """Hands the result to the gate, which records it. No stored checkpoint has this action: a run by hand records nothing."""
 
-    `below` is a query too: of the rows that the checks compare with. What is laid out bears the name `keep_as`, so no two judgements
-    that run at the same time may share it. Great Expectations' own result is kept under it in `kept_results`, for the Data Docs.
+    type: Literal["koshi_recording"] = "koshi_recording"
+    name: str = "recording"
+    _record: Callable[[Any], None] = PrivateAttr()
+
+    def __init__(self, record: Callable[[Any], None] | None = None, **fields: Any) -> None:
+        super().__init__(**fields)
+        self._record = record or (lambda _: None)
+
+    def run(self, checkpoint_result: CheckpointResult, action_context: ActionContext | None = None) -> dict[str, Any]:
+        """Hands over the one result of the checkpoint."""
+        [result] = checkpoint_result.run_results.values()
+        self._record(result)
+        return {}
+
+
+def validate(profile: Profile, tables: Mapping[str, str], checks: list[Check], name: str) -> list[Finding]:
+    """What each check says, in the order of the checks; `tables` stand for `{batch}` and `{below}`, with their schemas.
+
+    Great Expectations keeps its own result under the name. Raises `GateError` if a check cannot be evaluated.
     """
-    with ExitStack() as stack:
-        tables = {BATCH: stack.enter_context(_laid_out(profile, "batch", keep_as, query))}
-        if below:
-            tables[BELOW] = stack.enter_context(_laid_out(profile, "below", keep_as, below))
-        outcome = _ask(profile, tables, checks, keep_as)
-        by_name = {result.expectation_config.meta["name"]: result for result in outcome.results}
-        findings = [_finding(profile, tables, check, by_name[check.name]) for check in checks]
-    _keep(kept_results(profile) / f"{keep_as}.json", outcome.to_json_dict())
-    return findings
+    results: list[Any] = []
+    try:
+        with data_context.in_memory(profile) as context:
+            checkpoint = data_context.put(context, name, tables, checks, Recording(results.append))
+            checkpoint.run(run_id=gx.RunIdentifier(run_name=data_context.RUN))
+    except Exception as error:
+        _raise_if_lost(str(error))
+        raise
+    by_name = {result.expectation_config.meta["name"]: result for result in results[0].results}
+    return [_finding(profile, tables, check, by_name[check.name]) for check in checks]
 
 
-def _ask(profile: Profile, tables: Mapping[str, str], checks: list[Check], name: str) -> Any:
-    """What Great Expectations says of the laid out rows."""
-    schema, _, batch = tables[BATCH].partition(".")
-    with _ONE_PROJECT:
-        context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = gx.data_context.types.base.ProgressBarsConfig(globally=False)
-        url = sqlalchemy_url(profile)
-        source = context.data_sources.add_or_update_postgres("warehouse", connection_string=url, create_temp_table=False)
-        try:
-            data = source.add_table_asset("rows", table_name=batch, schema_name=schema).add_batch_definition_whole_table("rows")
-            expectations = [_on(tables, check.expectation) for check in checks]
-            suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=expectations))
-            definition = context.validation_definitions.add(gx.ValidationDefinition(name="gate", data=data, suite=suite))
-            return definition.run(result_format="SUMMARY")
-        except Exception as error:
-            _raise_if_lost(str(error))
-            raise
-        finally:
-            # each has a pool, which would keep sessions open as long as the process lives
-            source.get_execution_engine().close()
-            source.get_engine().dispose()
-
-
-@contextmanager
-def _laid_out(profile: Profile, kind: str, name: str, query: str) -> Iterator[str]:
-    """The name, with the schema's, of a table that holds the query's rows as long as the block lasts, however it ends.
+def lay_out(profile: Profile, name: str, query: str, below: str) -> dict[str, str]:
+    """Puts the rows of both queries in place of those last judged under the name; returns what stands for `{batch}` and `{below}`.
 
     Every expectation asks anew, and a staging view parses text each time: laid out once, forty thousand rows cost a second, not minutes.
-    The table is named by what is judged, for that is what the lock is held by: datasets that share a view do not share a table.
+    The tables are named by what is judged, for that is what the lock is held by: datasets that share a view do not share a table. They
+    stay, so that a person can ask the same of the same rows.
     """
-    scratch = f"{kind}_{name.replace('.', '__')}"
-    table = sql.Identifier(SCHEMA, scratch)
+    found = data_context.tables(name)
     with connect(profile, "koshi_loader") as connection:
-        connection.execute(sql.SQL("drop table if exists {}").format(table))  # left behind by a kill
-        connection.execute(sql.SQL("create unlogged table {} as {}").format(table, sql.SQL(query)))
-        connection.execute(sql.SQL("analyze {}").format(table))
-    try:
-        yield f"{SCHEMA}.{scratch}"
-    finally:
-        with connect(profile, "koshi_loader") as connection:
-            connection.execute(sql.SQL("drop table if exists {}").format(table))
+        for placeholder, rows in ((BATCH, query), (BELOW, below)):
+            _replace(connection, sql.Identifier(*found[placeholder].split(".")), rows)
+    return found
 
 
-def _on(tables: Mapping[str, str], expectation: Any) -> Any:
-    """The expectation with the tables' names in its query.
-
-    Great Expectations would put a subquery there, with an alias or without one, and PostgreSQL 15 asks for one.
-    """
-    if query := getattr(expectation, "unexpected_rows_query", None):
-        return expectation.copy(update={"unexpected_rows_query": naming_batch(_named(tables, query))})
-    return expectation
-
-
-def _named(tables: Mapping[str, str], query: str) -> str:
-    for placeholder, table in tables.items():
-        query = query.replace(placeholder, table)
-    return query
-
-
-def kept_results(profile: Profile) -> Path:
-    """The folder with the last result of each suite, one JSON file each, as Great Expectations writes it."""
-    return profile.state / "validations"
-
-
-def _keep(file: Path, result: dict[str, Any]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    scratch = file.with_suffix(f".{os.getpid()}.new")  # tasks of several datasets write side by side
-    scratch.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
-    scratch.replace(file)
+def _replace(connection: Connection, table: sql.Identifier, query: str) -> None:
+    connection.execute(sql.SQL("drop table if exists {}").format(table))
+    connection.execute(sql.SQL("create table {} as {}").format(table, sql.SQL(query)))
+    connection.execute(sql.SQL("analyze {}").format(table))
+    connection.execute(sql.SQL("grant select on {} to koshi_transformer").format(table))  # as whom Great Expectations reads
 
 
 def _finding(profile: Profile, tables: Mapping[str, str], check: Check, result: Any) -> Finding:
@@ -153,12 +110,9 @@ def _finding(profile: Profile, tables: Mapping[str, str], check: Check, result: 
         raise GateError(f"expectation {check.name!r} could not be evaluated: {_raised(result.exception_info)}")
     if result.success:
         return Finding(check, True, _observed(result), 0, ())
-    if check.outcome == "warn" and (named := (result.result.get("details") or {}).get("unexpected_rows")):
-        # nothing follows from a warning for single rows, so those that Great Expectations names are enough
-        return Finding(check, False, _observed(result), int(result.result["observed_value"]), tuple(map(_offender, named)))
     offenders = _offenders(profile, tables, check)
     if not offenders:
-        raise GateError(f"expectation {check.name!r} failed, but its own query names no row: the two state different rules")
+        raise GateError(f"expectation {check.name!r} failed, but the query made of it names no row")
     return Finding(check, False, _observed(result), len(offenders), offenders)
 
 
@@ -184,7 +138,7 @@ def _observed(result: Any) -> str:
 
 def _offenders(profile: Profile, tables: Mapping[str, str], check: Check) -> tuple[Offender, ...]:
     with connect(profile, "koshi_loader") as connection:
-        statement = sql.SQL(_named(tables, check.offenders))
+        statement = sql.SQL(data_context.named(check.offenders, tables))
         cursor = connection.execute(statement)
         names = [column.name for column in cursor.description or ()]
         return tuple(_offender(dict(zip(names, row, strict=True))) for row in cursor.fetchall())

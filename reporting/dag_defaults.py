@@ -36,7 +36,7 @@ REPLAYED = "koshi_replayed"
 log = logging.getLogger(__name__)
 
 
-def koshi_dag(dag_id: str, doc: str, see: tuple[str, ...], **more: Any) -> Callable[..., Any]:
+def koshi_dag(dag_id: str, doc: str, see: tuple[str, ...], *, schedule: Any, **more: Any) -> Callable[..., Any]:
     """The decorator of a DAG of ours: one run at a time, nothing made up for, the defaults above, tag `koshi` beside `tags`.
 
     `doc` is what the DAG does, and `see` are the sections of docs/operations.md that its operator needs.
@@ -45,6 +45,7 @@ def koshi_dag(dag_id: str, doc: str, see: tuple[str, ...], **more: Any) -> Calla
     more["tags"] = ["koshi", *more.get("tags", ())]
     return dag(
         dag_id=dag_id,
+        schedule=schedule,
         start_date=pendulum.datetime(2026, 1, 1, tz=TIME_ZONE),
         catchup=False,
         max_active_runs=1,

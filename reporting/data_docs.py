@@ -7,7 +7,7 @@ import html
 import io
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ FAILED, WARNED, HOLDS = "critical failure", "warning", "holds"
 
 @dataclass(frozen=True)
 class Result:
-    """One suite's last result, and where its pages lie."""
+    """One suite's last result, where its pages lie, and the pages of the results before it by their time, the newest first."""
 
     name: str
     at: datetime
@@ -32,6 +32,7 @@ class Result:
     warnings: list[str]
     result_page: str
     suite_page: str
+    earlier: list[tuple[datetime, str]] = field(default_factory=list)
 
     @property
     def status(self) -> str:
@@ -40,61 +41,60 @@ class Result:
 
 
 def build(profile: Profile, target: Path) -> Path:
-    """Writes the Data Docs of the profile's kept results into `target` and returns their first page."""
-    from expectations.validation import kept_results  # imports Great Expectations, 4 s
+    """Writes the Data Docs of the gates' last results into `target` and returns their first page."""
+    from expectations import data_context  # imports Great Expectations, 4 s
 
+    folder, files = data_context.results_folder(profile), data_context.keep_last(profile)
     work = profile.state / "data_docs"
     shutil.rmtree(work, ignore_errors=True)
-    files = sorted(kept_results(profile).glob("*.json"))
-    results = _render(work, {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}) if files else []
     target.mkdir(parents=True)
     for name in ("koshi.css", "data_docs.css", "data_docs.js"):
         shutil.copy(TEMPLATES / name, target / name)
-    pages = work / "gx" / "uncommitted" / "data_docs" / "local_site"
-    for result in results:
-        for page in (result.result_page, result.suite_page):
-            _write(target / page, page.count("/"), result.name, (pages / page).read_text(encoding="utf-8"))
+    results = _render(work, folder, files, target) if files else []
     (target / "index.html").write_text(render("data_docs.html.j2", results=results), encoding="utf-8")
     return target / "index.html"
 
 
-def _render(work: Path, kept: dict[str, dict[str, Any]]) -> list[Result]:
-    """Lets Great Expectations render every kept result; its own first page, which is made by scripts, is not used."""
+def _render(work: Path, folder: Path, files: list[Path], target: Path) -> list[Result]:
+    """Lets Great Expectations render the results; its own first page, which is made by scripts, is not used."""
     import great_expectations as gx
 
-    work.mkdir(parents=True)
-    context = gx.get_context(mode="file", project_root_dir=str(work))
-    # it prints a remark on each check of gate 2, which looks at several relations on purpose
-    with contextlib.redirect_stdout(io.StringIO()):
-        results = [_put(context, name, body) for name, body in kept.items()]
-        context.build_data_docs()
-    return results
+    from expectations import data_context
+
+    results: dict[str, Result] = {}
+    with data_context.in_folder(work / "gx") as context:
+        for file in files:
+            body, page = json.loads(file.read_text(encoding="utf-8")), f"validations/{file.relative_to(folder).with_suffix('.html')}"
+            name, at = body["suite_name"], datetime.fromisoformat(body["meta"]["run_id"]["run_time"])
+            if name in results:
+                results[name].earlier.append((at, page))
+            else:
+                results[name] = _result(body, at, page)
+                asked = [_text(entry["expectation_config"]) for entry in body["results"]]
+                context.suites.add(gx.ExpectationSuite(name=name, expectations=[config | {"id": None} for config in asked]))
+            copy = work / "validations" / file.relative_to(folder)
+            copy.parent.mkdir(parents=True)
+            copy.write_text(json.dumps(_text(body)), encoding="utf-8")
+        # it prints a remark on each check of gate 2, which looks at several relations on purpose
+        with contextlib.redirect_stdout(io.StringIO()):
+            context.build_data_docs()
+    pages = work / "gx" / "uncommitted" / "data_docs" / "local_site"
+    for result in results.values():
+        for page in (result.result_page, result.suite_page, *(page for _, page in result.earlier)):
+            _write(target / page, page.count("/"), result.name, (pages / page).read_text(encoding="utf-8"))
+    return list(results.values())
 
 
-def _put(context: Any, name: str, body: dict[str, Any]) -> Result:
-    import great_expectations as gx
-    from great_expectations.core.expectation_validation_result import expectationSuiteValidationResultSchema
-    from great_expectations.core.run_identifier import RunIdentifier
-    from great_expectations.data_context.types.resource_identifiers import ExpectationSuiteIdentifier, ValidationResultIdentifier
-
-    for entry in body["results"]:
-        entry["expectation_config"].pop("id", None)  # identities of a context that is gone
-    result = expectationSuiteValidationResultSchema.load(_text(body) | {"suite_name": name})
-    context.suites.add(gx.ExpectationSuite(name=name, expectations=[entry.expectation_config.to_domain_obj() for entry in result.results]))
-    at = datetime.fromisoformat(body["meta"]["run_id"]["run_time"])
-    suite, run = ExpectationSuiteIdentifier(name=name), RunIdentifier(run_name="last", run_time=at)
-    key = ValidationResultIdentifier(expectation_suite_identifier=suite, run_id=run, batch_identifier="rows")
-    context.validation_results_store.set(key, result)
+def _result(body: dict[str, Any], at: datetime, page: str) -> Result:
     failed = [entry["expectation_config"] for entry in body["results"] if not entry["success"]]
-    folder = name.replace(".", "/")
     return Result(
-        name=name,
+        name=body["suite_name"],
         at=at,
         checks=len(body["results"]),
         critical=[config["meta"]["name"] for config in failed if config["severity"] == "critical"],
         warnings=[config["meta"]["name"] for config in failed if config["severity"] != "critical"],
-        result_page=f"validations/{folder}/last/{at:%Y%m%dT%H%M%S.%fZ}/rows.html",
-        suite_page=f"expectations/{folder}.html",
+        result_page=page,
+        suite_page=f"expectations/{body['suite_name'].replace('.', '/')}.html",
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from reporting import data_docs, dbt_docs, pages
 from reporting.published import Published, published
+from warehouse import folders
 from warehouse.locks import hold
 from warehouse.profile import Profile
 
@@ -30,17 +31,20 @@ def build(profile: Profile, airflow_url: str | None = None) -> Path:
 
 
 def _build(profile: Profile, airflow_url: str | None) -> Path:
+    from expectations import data_context  # imports Great Expectations, 4 s
+
     found = published(profile)
     target, scratch = folder(profile), profile.state / f"site.{os.getpid()}.new"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
+    data_context.store(profile)
     data_docs.build(profile, scratch / "data_docs")
     if found.number is not None:
         dbt_docs.build(profile, scratch / MODELS)
     shutil.copy(pages.TEMPLATES / "koshi.css", scratch / "koshi.css")
     page = render(found, profile, airflow_url or os.environ.get("KOSHI_AIRFLOW_URL"))
     (scratch / "index.html").write_text(page, encoding="utf-8")
-    _replace(target, scratch)
+    folders.replace(target, scratch)
     return target / "index.html"
 
 
@@ -78,12 +82,3 @@ def render(found: Published, profile: Profile, airflow_url: str | None = None) -
 def policy(path: str) -> str:
     """What a browser may do with the page at that path of the site."""
     return (dbt_docs.MODELS if path.startswith(f"/{MODELS}/") else pages.REPORT).policy
-
-
-def _replace(target: Path, scratch: Path) -> None:
-    """A folder cannot be renamed over another: the old one steps aside for a moment."""
-    old = scratch.with_suffix(".old")
-    if target.exists():
-        target.rename(old)
-    scratch.rename(target)
-    shutil.rmtree(old, ignore_errors=True)

@@ -14,7 +14,6 @@ from reporting.run_log import SHOWN, RunLog, Taken
 from warehouse import steps
 from warehouse.candidate import current_publication
 from warehouse.connection import connect
-from warehouse.keys import hex_key
 from warehouse.profile import Profile
 from warehouse.wording import counted, say, trimmed
 

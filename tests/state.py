@@ -18,7 +18,8 @@ def state(profile: Profile) -> dict[str, list[tuple[object, ...]]]:
     with connect(profile) as connection:
         relations = connection.execute(
             r"select nspname, relname from pg_class join pg_namespace as n on n.oid = relnamespace where relkind in ('r', 'v')"
-            r" and (nspname in ('raw', 'meta', 'quality', 'bi') or nspname ~ '^core_') order by 1, 2"
+            r" and (nspname in ('raw', 'meta', 'quality', 'bi') or nspname ~ '^core_')"
+            r" and not (nspname = 'quality' and relname ~ '^(judged|below)_') order by 1, 2"  # a copy of what was judged last
         ).fetchall()
         for schema, name in relations:
             if (schema, name) in NOT_COMPARED:

@@ -101,10 +101,14 @@ def _limited(found: dict[str, str]) -> dict[str, str]:
     return {"application_name": NAME, "connect_timeout": "10"} | found | {"options": f"{limit} {found.get('options', '')}".strip()}
 
 
-def sqlalchemy_url(profile: Profile) -> str:
-    """The database as SQLAlchemy names it, with the psycopg 3 driver; holds the password, so it is never printed."""
+def sqlalchemy_url(profile: Profile, with_secret: bool = True) -> str:
+    """The database as SQLAlchemy names it, with the psycopg 3 driver, for sessions that read only; with the secret it is never printed.
+
+    A session of a person that stands idle in a transaction is ended: it would keep a gate from replacing the rows that it judged.
+    """
     p = parameters(profile)
-    secret = f":{quote(p['password'], safe='')}" if "password" in p else ""
+    p["options"] += " -c role=koshi_transformer -c default_transaction_read_only=on -c idle_in_transaction_session_timeout=60s"
+    secret = f":{quote(p['password'], safe='')}" if with_secret and "password" in p else ""
     more = urlencode({key: value for key, value in p.items() if key not in LIBPQ}, quote_via=quote)
     address = f"{p.get('host', '')}:{p.get('port', '5432')}/{p['dbname']}?{more}"
     return f"postgresql+psycopg://{quote(p.get('user', ''), safe='')}{secret}@{address}"

@@ -43,7 +43,8 @@ def parser_fingerprint(source: str) -> str:
 @cache
 def verdict_fingerprint(source: str) -> str:
     """12 hexadecimal digits over the code that gate 1 judges the releases of a source by."""
-    gate = (*(f"expectations/{name}" for name in ("check.py", "gate1.py", "places.py", "validation.py", "suites")), "extractors/source.py")
+    judging = ("check.py", "data_context.py", "gate1.py", "places.py", "validation.py", "suites")
+    gate = (*(f"expectations/{name}" for name in judging), "extractors/source.py")
     typed = ("dbt/dbt_project.yml", "dbt/macros", "dbt/seeds", f"dbt/models/staging/{source}")
     return _fingerprint(ROOT, [*gate, *typed, f"extractors/{source}/source.yml"])
 

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -158,7 +157,7 @@ class Ran:
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory, migrated: str) -> Iterator[Ran]:
+def ran(tmp_path_factory: pytest.TempPathFactory, migrated: str) -> Ran:
     """One process in which the real DAGs run on a real ledger, with an archive that holds one delivery that cannot be read."""
     folder = tmp_path_factory.mktemp("dags")
     profile, mail = new_profile(folder, "koshi_dags", like=migrated), Mail()
@@ -183,7 +182,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory, migrated: str) -> Iterator[Ran
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=800, check=False)
     mail.shutdown()
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    yield Ran(done.stdout + done.stderr, profile, mail.given, mail.signed_in)
+    return Ran(done.stdout + done.stderr, profile, mail.given, mail.signed_in)
 
 
 def put_unreadable(profile: Profile) -> None:

@@ -7,8 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from psycopg import sql
 
 from expectations import validation
 from expectations.check import BATCH, none_of
+from expectations.data_context import results_folder
 from expectations.gate1 import Verdict
 from expectations.intake import take_in
 from expectations.suites import bns
@@ -31,11 +31,13 @@ from warehouse.fingerprint import core_schema
 from warehouse.profile import Profile
 
 PAIR = ("external_arrivals", "external_departures")  # of one staging view
-LAID_OUT = 2  # tables that a gate lays out before its checks look
 ENDED = "ended"
 # who lays out first, and who has ended before the checks of the other look: nobody, or one of the two
 ORDERS = list(product(PAIR, ("", *PAIR)))
-SCRATCH = r"select relname from pg_class where relnamespace = 'quality'::regnamespace and relname ~ '^(batch|below)_' order by 1"
+JUDGED = (
+    "select array_agg(distinct dataset) from quality.judged_bns__{0} union all"
+    " select array_agg(distinct dataset) from quality.below_bns__{0}"
+)
 MISSING = "no observation of the release below is missing: at KAZ, 2021: the release below has 1030.000000, this one nothing"
 
 
@@ -67,28 +69,27 @@ def _deliver(profile: Profile, number: int) -> None:
 
 
 def _in_order(signs: Signs, first_to_lay_out: str, first_to_end: str, whoever: Callable[[], str]) -> Callable[..., Any]:
-    """`_laid_out` that waits for its turn: both datasets lay out, in the order asked for, before the checks of either look.
+    """`lay_out` that waits for its turn: both datasets lay out, in the order asked for, before the checks of either look.
 
-    `first_to_end` has its verdict, and has dropped what it laid out, before the checks of the other look; none if it is empty.
+    `first_to_end` has its verdict before the checks of the other look; none if it is empty.
     """
-    lay_out = validation._laid_out
+    lay_out = validation.lay_out
     rounds: dict[str, int] = {}
 
-    @contextmanager
-    def laid_out(*args: Any, **kwargs: Any) -> Iterator[str]:
+    def in_turn(*args: Any, **kwargs: Any) -> Any:
         me = whoever()
         other = next(name for name in PAIR if name != me)
         rounds[me] = rounds.get(me, 0) + 1
         if me != first_to_lay_out:
             signs.await_(other, f"laid out {rounds[me]}")
-        with lay_out(*args, **kwargs) as table:
-            signs.give(me, f"laid out {rounds[me]}")
-            signs.await_(other, f"laid out {rounds[me]}")
-            if first_to_end == other and rounds[me] == LAID_OUT:
-                signs.await_(other, ENDED)
-            yield table
+        tables = lay_out(*args)
+        signs.give(me, f"laid out {rounds[me]}")
+        signs.await_(other, f"laid out {rounds[me]}")
+        if first_to_end == other:
+            signs.await_(other, ENDED)
+        return tables
 
-    return laid_out
+    return in_turn
 
 
 def _by_threads(profile: Profile, signs: Signs, order: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, list[list[str]]]:
@@ -102,7 +103,7 @@ def _by_threads(profile: Profile, signs: Signs, order: tuple[str, str], monkeypa
         signs.give(dataset, ENDED)
 
     with monkeypatch.context() as patch:
-        patch.setattr(validation, "_laid_out", _in_order(signs, *order, lambda: threading.current_thread().name))
+        patch.setattr(validation, "lay_out", _in_order(signs, *order, lambda: threading.current_thread().name))
         threads = [threading.Thread(target=one, args=(dataset,), name=dataset) for dataset in PAIR]
         for thread in threads:
             thread.start()
@@ -113,7 +114,7 @@ def _by_threads(profile: Profile, signs: Signs, order: tuple[str, str], monkeypa
 
 def _by_processes(profile: Profile, signs: Signs, order: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, list[list[str]]]:
     def one(dataset: str) -> None:
-        validation._laid_out = _in_order(signs, *order, lambda: dataset)
+        validation.lay_out = _in_order(signs, *order, lambda: dataset)
         try:
             said: Any = _said(take_in(profile, "bns", dataset).verdicts)
         except Exception as error:
@@ -141,21 +142,29 @@ def _said(verdicts: list[Verdict]) -> list[list[str]]:
     return [[verdict.state, *verdict.reasons] for verdict in verdicts]
 
 
+def _results(profile: Profile, dataset: str) -> int:
+    return len(list(results_folder(profile).glob(f"bns/{dataset}/gate/*/*.json")))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("side_by_side", [_by_threads, _by_processes])
 def test_a_withdrawn_observation_is_rejected_however_two_datasets_of_a_view_meet(
     settled: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side_by_side: Callable[..., dict[str, list[list[str]]]]
 ) -> None:
+    before = [_results(settled, dataset) for dataset in PAIR]
     for number, order in enumerate(ORDERS):
         _deliver(settled, number)
         found = side_by_side(settled, Signs(tmp_path / str(number)), order, monkeypatch)
         assert found == {"external_arrivals": [["rejected", MISSING]], "external_departures": [["accepted"]]}, order
-        assert read(settled, SCRATCH) == []
+        for dataset in PAIR:
+            assert read(settled, JUDGED.format(dataset)) == [([dataset],), ([dataset],)], "each has its own rows, which stay"
+    # every result of both is kept, in a file of its own
+    assert [_results(settled, dataset) for dataset in PAIR] == [number + len(ORDERS) for number in before]
     # whatever ended side by side is in the journal once, and the database stands where the journal does
     assert catch_up(settled).entries == 0
 
 
-def test_a_gate_that_cannot_speak_leaves_nothing_behind(settled: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gate_that_cannot_speak_judges_again(settled: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(dataset: str, schema: str) -> Any:
         chosen = bns_gate1(dataset, schema)
         chosen.checks.append(none_of("a check that cannot be asked", "reject", "accuracy", f"select no_such_column from {BATCH}"))
@@ -167,30 +176,27 @@ def test_a_gate_that_cannot_speak_leaves_nothing_behind(settled: Profile, monkey
         patch.setattr(bns, "gate1", broken)
         with pytest.raises(GateError, match="a check that cannot be asked"):
             take_in(settled, "bns", "external_arrivals")
-    assert read(settled, SCRATCH) == []
     assert _said(take_in(settled, "bns", "external_arrivals").verdicts) == [["rejected", MISSING]]
 
 
-def test_what_a_kill_leaves_is_dropped_by_the_next_run(settled: Profile) -> None:
+def test_what_a_kill_leaves_is_replaced_by_the_next_run(settled: Profile) -> None:
     def killed(dataset: str) -> None:
-        lay_out = validation._laid_out
+        lay_out = validation.lay_out
 
-        @contextmanager
-        def and_dies(*args: Any, **kwargs: Any) -> Iterator[str]:
-            with lay_out(*args, **kwargs) as table:
-                if "below" in table:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                yield table
+        def and_dies(*args: Any, **kwargs: Any) -> Any:
+            lay_out(*args)
+            os.kill(os.getpid(), signal.SIGKILL)
 
-        validation._laid_out = and_dies
+        validation.lay_out = and_dies
         take_in(settled, "bns", dataset)
 
     _deliver(settled, 0)
     _, status = os.waitpid(_forked(killed, "external_arrivals"), 0)
     assert os.WIFSIGNALED(status)
-    assert read(settled, SCRATCH) == [("batch_bns__external_arrivals",), ("below_bns__external_arrivals",)]
-    assert _said(take_in(settled, "bns", "external_arrivals").verdicts) == [["rejected", MISSING]]
-    assert read(settled, SCRATCH) == []
+    _deliver(settled, 1)  # two releases are judged one after the other
+    assert _said(take_in(settled, "bns", "external_arrivals").verdicts) == [["rejected", MISSING]] * 2
+    last = "select release_key from meta.release where dataset = 'external_arrivals' order by rank desc limit 1"
+    assert read(settled, "select distinct release_key from quality.judged_bns__external_arrivals") == read(settled, last)
 
 
 @pytest.mark.slow

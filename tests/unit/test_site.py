@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from expectations import data_context
 from reporting import airflow_home, data_docs, dbt_docs, pages, serve, site
 from reporting.published import Answer, Published, answer, published
 from tests import small
@@ -70,18 +71,18 @@ def test_the_page_tells_what_was_published_and_what_was_not(settled: Profile) ->
     assert '\\"schema\\": \\"bi\\"' in models or '"schema": "bi"' in models
 
 
-def _kept(name: str, *, success: bool, severity: str = "critical") -> dict[str, Any]:
-    """A result in the shape that `validate` keeps (GX 1.24), with one expectation."""
+def _kept(suite: str, name: str, *, success: bool, severity: str = "critical") -> dict[str, Any]:
+    """A result as Great Expectations 1.24 stores it, with one expectation."""
     config = {"type": "expect_column_values_to_be_null", "kwargs": {"batch_id": "rows", "column": "value_issue"},
               "meta": {"name": name, "dimension": "accuracy", "outcome": "reject"},
-              "id": "x", "description": name, "severity": severity}  # fmt: skip
+              "id": None, "description": name, "severity": severity}  # fmt: skip
     result = {"element_count": 3, "unexpected_count": 0 if success else 1, "unexpected_percent": 0.0,
               "partial_unexpected_list": [] if success else ["<b>not a number</b>"], "partial_unexpected_counts": []}  # fmt: skip
     return {
         "success": success,
         "results": [{"success": success, "expectation_config": config, "result": result, "meta": {},
                      "exception_info": {"raised_exception": False, "exception_traceback": None, "exception_message": None}}],
-        "suite_name": "any", "suite_parameters": {}, "id": None,
+        "suite_name": suite, "suite_parameters": {}, "id": None,
         "statistics": {"evaluated_expectations": 1, "successful_expectations": int(success), "unsuccessful_expectations": int(not success),
                        "success_percent": 100.0 * success},
         "meta": {"great_expectations_version": "1.24.1", "batch_spec": {"query": "select 1"},
@@ -91,18 +92,21 @@ def _kept(name: str, *, success: bool, severity: str = "critical") -> dict[str, 
     }  # fmt: skip
 
 
+def _keep(profile: Profile, body: dict[str, Any], day: int = 15) -> None:
+    """Puts the result where the gates do."""
+    body["meta"]["run_id"] = {"run_name": "gate", "run_time": f"2026-01-{day}T00:00:00+00:00"}
+    folder = data_context.results_folder(profile) / body["suite_name"].replace(".", "/") / "gate" / f"202601{day}T000000.000000Z"
+    folder.mkdir(parents=True)
+    (folder / "rows.json").write_text(json.dumps(body), encoding="utf-8")
+
+
 @pytest.fixture
 def docs(tmp_path: Path) -> Path:
     """Data Docs of three suites: one holds, one warns, one fails."""
     profile = Profile("sample", "", "", tmp_path, "unused")
-    kept = tmp_path / "validations"
-    kept.mkdir()
-    for file, body in {
-        "bns.good": _kept("every value is readable", success=True),
-        "bns.doubtful": _kept("no value above 9", success=False, severity="warning"),
-        "publication": _kept("the parts make the whole", success=False),
-    }.items():
-        (kept / f"{file}.json").write_text(json.dumps(body), encoding="utf-8")
+    _keep(profile, _kept("bns.good", "every value is readable", success=True))
+    _keep(profile, _kept("bns.doubtful", "no value above 9", success=False, severity="warning"))
+    _keep(profile, _kept("publication", "the parts make the whole", success=False))
     return data_docs.build(profile, tmp_path / "site" / "data_docs")
 
 
@@ -114,7 +118,7 @@ def test_data_docs_show_every_suite_and_what_does_not_hold(docs: Path) -> None:
 
 
 def test_data_docs_pages_keep_their_text_and_lose_what_they_would_load(docs: Path) -> None:
-    page = next(docs.parent.glob("validations/publication/last/*/rows.html")).read_text(encoding="utf-8")
+    page = next(docs.parent.glob("validations/publication/gate/*/rows.html")).read_text(encoding="utf-8")
     assert "the parts make the whole" in page
     assert page.count("<script") == 1
     assert "&lt;b&gt;not a number&lt;/b&gt;" in page
@@ -125,6 +129,21 @@ def test_data_docs_pages_keep_their_text_and_lose_what_they_would_load(docs: Pat
 def test_data_docs_without_results_say_so(tmp_path: Path) -> None:
     page = data_docs.build(Profile("sample", "", "", tmp_path, "unused"), tmp_path / "docs")
     assert "No result is kept" in page.read_text(encoding="utf-8")
+
+
+def test_the_last_results_of_each_suite_are_kept_and_those_of_a_person_are_his(tmp_path: Path) -> None:
+    profile = Profile("sample", "", "", tmp_path, "unused")
+    for day in range(10, 12 + data_context.KEPT):
+        _keep(profile, _kept("bns.often", "every value is readable", success=day % 2 == 0), day)
+    by_hand = data_context.results_folder(profile) / "bns" / "often" / "__none__" / "20260301T000000.000000Z" / "rows.json"
+    by_hand.parent.mkdir(parents=True)
+    by_hand.write_text("{}", encoding="utf-8")
+    html = data_docs.build(profile, tmp_path / "site").read_text(encoding="utf-8")
+    days = [day for day in range(10, 20) if f"202601{day}T" in html]
+    assert days == list(range(12, 12 + data_context.KEPT))
+    pages = list((tmp_path / "site").rglob("rows.html"))
+    assert len(pages) == data_context.KEPT
+    assert by_hand.exists()
 
 
 @pytest.mark.parametrize(
@@ -162,11 +181,10 @@ def test_data_is_text_and_never_markup() -> None:
 
 def test_hostile_text_is_text_in_data_docs(tmp_path: Path) -> None:
     """Wherever a result may carry what an agency said: the check's name, values, whole rows, what was observed, an error."""
-    kept = tmp_path / "validations"
-    kept.mkdir()
-    body = _kept(HOSTILE, success=False)
+    profile = Profile("sample", "", "", tmp_path, "unused")
+    body = _kept("bns.hostile", HOSTILE, success=False)
     query = {"type": "unexpected_rows_expectation", "kwargs": {"batch_id": "rows", "unexpected_rows_query": "select 1 from {batch}"},
-             "meta": {"name": HOSTILE, "dimension": "validity"}, "id": "y", "description": HOSTILE, "severity": "warning"}  # fmt: skip
+             "meta": {"name": HOSTILE, "dimension": "validity"}, "id": None, "description": HOSTILE, "severity": "warning"}  # fmt: skip
     said = {"observed_value": HOSTILE, "unexpected_count": 1, "details": {"unexpected_rows": [{"label": HOSTILE}]},
             "partial_unexpected_list": [HOSTILE]}  # fmt: skip
     body["results"][0]["result"]["partial_unexpected_list"] = [HOSTILE, {"value": HOSTILE}]
@@ -176,8 +194,8 @@ def test_hostile_text_is_text_in_data_docs(tmp_path: Path) -> None:
         {"success": False, "expectation_config": query, "result": said, "meta": {}, "exception_info": calm},
         {"success": False, "expectation_config": query | {"description": "raises"}, "result": {}, "meta": {}, "exception_info": loud},
     ]
-    (kept / "bns.hostile.json").write_text(json.dumps(body), encoding="utf-8")
-    docs = data_docs.build(Profile("sample", "", "", tmp_path, "unused"), tmp_path / "site")
+    _keep(profile, body)
+    docs = data_docs.build(profile, tmp_path / "site")
     _plain(docs.parent)
     page = next(docs.parent.glob("validations/**/rows.html")).read_text(encoding="utf-8")
     assert page.count("&lt;svg onload=") >= 3
