@@ -18,7 +18,7 @@ from warehouse.journal import Entry, Journal, OvertakenError
 from warehouse.keys import hex_key
 from warehouse.locks import JOURNAL, hold, until_commit
 from warehouse.profile import Profile
-from warehouse.served import PublicationError, can_show, forget_before, leave_views, serve, show_again, shown
+from warehouse.served import PublicationError, can_show, clear, forget_before, serve, show_again, shown
 from warehouse.steps import reached, step
 
 KEEP = 3
@@ -100,7 +100,7 @@ def turn_readers(connection: Connection, publication_key: int) -> bool:
 def _serve(connection: Connection, publication_key: int) -> None:
     """Serves a publication from its built schema, the first time those before it that an earlier version kept as schemas of their own."""
     if shown(connection) is None:
-        leave_views(connection)
+        clear(connection)
         kept = connection.execute("select publication_key from meta.publication where is_kept order by is_current, number").fetchall()
         for (key,) in kept:
             if key != publication_key and is_built(connection, _schema(key)):

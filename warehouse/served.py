@@ -248,13 +248,17 @@ def _turn(
     _lock(connection, [sql.Identifier("bi", name) for name in sorted(before.keys() & after.keys())])
 
 
-def leave_views(connection: Connection) -> None:
-    """Drops the views of an earlier layout, in which `bi` held nothing else. The caller commits."""
-    names = connection.execute("select viewname from pg_views where schemaname = 'bi' order by 1").fetchall()
-    if names and not _last_shape(connection):
-        every = [sql.Identifier("bi", name) for (name,) in names]
-        _lock(connection, every)
-        connection.execute(sql.SQL("drop view {}").format(sql.SQL(", ").join(every)))
+def clear(connection: Connection) -> None:
+    """Drops what stands in `bi` unknown to the ledger: views of an earlier layout, tables whose ledger was lost. The caller commits."""
+    rows = connection.execute(
+        "select relnamespace::regnamespace::text, relname, relkind = 'v' from pg_class"
+        " where relnamespace in (to_regnamespace('bi'), to_regnamespace('bi_rest')) and relkind in ('r', 'v') order by 3 desc, 1, 2"
+    ).fetchall()
+    if rows and not _last_shape(connection):
+        _lock(connection, [sql.Identifier(schema, name) for schema, name, _ in rows])
+        for schema, name, is_view in rows:
+            kind = sql.SQL("view" if is_view else "table")
+            connection.execute(sql.SQL("drop {} {} cascade").format(kind, sql.Identifier(schema, name)))
 
 
 def _begin(connection: Connection, publication_key: int, shape: Shape) -> int:
