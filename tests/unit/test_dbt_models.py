@@ -22,7 +22,7 @@ def test_the_unit_tests_of_dbt(settled: Profile) -> None:
     declared = [
         test["name"] for file in (ROOT / "dbt").rglob("_unit_tests*.yml") for test in yaml.safe_load(file.read_text())["unit_tests"]
     ]
-    with connect(settled) as connection:
+    with connect(settled, "koshi_transformer") as connection:
         connection.execute("create schema candidate")
         tables = connection.execute("select tablename from pg_tables where schemaname = 'bi'").fetchall()
         for (name,) in tables:
