@@ -26,7 +26,8 @@ class World:
 
     def __init__(self, profile: Profile) -> None:
         self.profile, self.values, self.rules, self.builds = profile, dict[int, int](), dict[str, tuple[str, Rule]](), 0
-        self.columns = "dataset, slice, release_key"  # what the code of the moment makes of a release
+        # what the code of the moment makes of a release, and its key
+        self.columns, self.key = "dataset, slice, release_key", "dataset, slice"
 
     def deliver(self, dataset: str, rank: str, value: int, slice_name: str = "all", edition: str = "") -> int:
         """An accepted release, as landing and gate 1 record it; returns its key."""
@@ -68,9 +69,11 @@ class World:
                     schema, sql.SQL(self.columns), sql.Literal(keys)
                 )
             )
-            connection.execute(sql.SQL("alter table {}.figures add primary key (dataset, slice)").format(schema))
+            connection.execute(sql.SQL("alter table {}.figures add primary key ({})").format(schema, sql.SQL(self.key)))
             connection.execute(sql.SQL("comment on schema {} is {}").format(schema, sql.Literal(BUILT)))
-            rows = connection.execute(sql.SQL("select dataset || '/' || slice, release_key from {}.figures").format(schema)).fetchall()
+            rows = connection.execute(
+                "select dataset || '/' || slice, release_key from meta.release where release_key = any(%s)", [keys]
+            ).fetchall()
         current = {str(name): int(key) for name, key in rows}
         values = {name: self.values[key] for name, key in current.items()}
         judgement = Judgement()

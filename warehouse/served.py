@@ -255,10 +255,12 @@ def clear(connection: Connection) -> None:
         " where relnamespace in (to_regnamespace('bi'), to_regnamespace('bi_rest')) and relkind in ('r', 'v') order by 3 desc, 1, 2"
     ).fetchall()
     if rows and not _last_shape(connection):
-        _lock(connection, [sql.Identifier(schema, name) for schema, name, _ in rows])
+        relations = [sql.Identifier(schema, name) for schema, name, _ in rows]
+        _lock(connection, relations)
+        _leave_borrowed(connection, relations)
         for schema, name, is_view in rows:
             kind = sql.SQL("view" if is_view else "table")
-            connection.execute(sql.SQL("drop {} {} cascade").format(kind, sql.Identifier(schema, name)))
+            _without_dependents(connection, sql.SQL("drop {} {}").format(kind, sql.Identifier(schema, name)))
 
 
 def _begin(connection: Connection, publication_key: int, shape: Shape) -> int:
@@ -380,14 +382,37 @@ def _make_room(connection: Connection, changed: list[Relation], after: Shape, nu
         return
     names = [name for relation in changed for name in (relation.name, *(view for view, _, _ in _views(relation)))]
     _lock(connection, [sql.Identifier("bi", name) for name in names])
+    _leave_borrowed(connection, [sql.Identifier("bi", name) for name in names])
     for relation in changed:
         for part in _parts(relation):
             _take(connection, number, part, sql.SQL("true"))
         for name, _, _ in _views(relation):
-            connection.execute(sql.SQL("drop view {} cascade").format(sql.Identifier("bi", name)))
+            _without_dependents(connection, sql.SQL("drop view {}").format(sql.Identifier("bi", name)))
         if relation.name not in after:
             for part in _parts(relation):
-                connection.execute(sql.SQL("drop table {} cascade").format(part.table))
+                _without_dependents(connection, sql.SQL("drop table {}").format(part.table))
+
+
+def _without_dependents(connection: Connection, statement: sql.SQL | sql.Composed) -> None:
+    """Changes or drops a relation of readers. Raises `PublicationError` where something of a person's stands on it: that is not ours."""
+    try:
+        connection.execute(statement)
+    except psycopg.errors.DependentObjectsStillExist as error:
+        what = (error.diag.message_detail or str(error)).replace("\n", "; ")
+        raise PublicationError(f"the columns of what readers see change, and {what}: drop or change it, then run again") from None
+
+
+def _leave_borrowed(connection: Connection, relations: list[sql.Identifier]) -> None:
+    """Drops the views by which candidates that were never published borrow these relations."""
+    rows = connection.execute(
+        "select distinct v.oid::regclass::text from pg_class as v join pg_rewrite as rule on rule.ev_class = v.oid"
+        " join pg_depend as d on d.classid = 'pg_rewrite'::regclass and d.objid = rule.oid and d.refclassid = 'pg_class'::regclass"
+        " join pg_namespace as n on n.oid = v.relnamespace"
+        r" where (n.nspname = 'candidate' or n.nspname ~ '^pub_[0-9a-f]{16}$') and d.refobjid = any(%s::regclass[])",
+        [[name.as_string() for name in relations]],
+    ).fetchall()
+    for (name,) in rows:
+        connection.execute(sql.SQL("drop view {} cascade").format(sql.SQL(name)))  # as the catalogue writes it
 
 
 def _make_tables(connection: Connection, before: Relation | None, after: Relation) -> None:
@@ -409,12 +434,11 @@ def _make_tables(connection: Connection, before: Relation | None, after: Relatio
         steps = [sql.SQL("drop constraint {}").format(sql.Identifier(name)) for (name,) in pkey]
         steps += [sql.SQL("alter column {} drop not null").format(sql.Identifier(name)) for name in Part(before, part.is_default).key]
         gone = [name for name, kind in before.columns if (name, kind) not in after.columns]
-        # what borrows the column was built for a publication that never came
-        steps += [sql.SQL("drop column {} cascade").format(sql.Identifier(name)) for name in gone]
+        steps += [sql.SQL("drop column {}").format(sql.Identifier(name)) for name in gone]
         new = [column for column in after.columns if column not in before.columns]
         steps += [sql.SQL("add column {} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in new]
         for step in steps:
-            connection.execute(sql.SQL("alter table {} ").format(part.table) + step)
+            _without_dependents(connection, sql.SQL("alter table {} ").format(part.table) + step)
     connection.execute("reset role")
 
 

@@ -229,6 +229,27 @@ def test_a_rollback_brings_back_columns_and_rows_of_its_time(bare: Profile) -> N
         assert read(bare, "select dataset, slice, label, release_key from bi.figures order by 1") == second
 
 
+def test_what_a_person_made_on_it_survives_and_is_named_where_its_column_goes(bare: Profile) -> None:
+    world = World(bare)
+    world.deliver("a", "1", 10)
+    assert settle(bare, world).outcome == "published"
+    with connect(bare) as connection:
+        connection.execute("create schema mine")
+        connection.execute("create view mine.slices as select dataset, slice from bi.figures")
+    world.columns += ", 1 as more"
+    world.deliver("b", "1", 20)
+    assert settle(bare, world).outcome == "published"
+    assert read(bare, "select * from mine.slices order by 1") == [("a", "all"), ("b", "all")]
+    world.columns = "dataset, 'the ' || slice as part, release_key"
+    world.key = "dataset, part"
+    world.deliver("b", "2", 20)
+    with pytest.raises(
+        PublicationError, match=r"the columns of what readers see change, and view mine.slices depends on .*drop or change it"
+    ):
+        settle(bare, world)
+    assert read(bare, "select * from mine.slices order by 1") == [("a", "all"), ("b", "all")]
+
+
 def test_a_relation_without_a_key_is_not_shown(bare: Profile) -> None:
     with connect(bare, "koshi_transformer") as connection:
         connection.execute("create schema pub_00000000000000ab")
