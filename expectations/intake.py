@@ -17,7 +17,7 @@ from extractors.rows import UNREADABLE
 from extractors.source import load_source
 from warehouse import attempts
 from warehouse.attempts import DECIDE, WAITS, Attempt, Became
-from warehouse.connection import LostError, again_if_lost, connect
+from warehouse.connection import LostError, again_if_lost, connect, shared_sessions
 from warehouse.keys import hex_key
 from warehouse.ledger import UNDECIDED
 from warehouse.locks import hold
@@ -106,6 +106,7 @@ class Intake:
 
 
 @again_if_lost
+@shared_sessions()
 def take_in(profile: Profile, source: str, dataset: str, delivery: str = "") -> Intake:
     """Fetches, lands and judges the dataset, or its archived `delivery` alone.
 

@@ -23,7 +23,7 @@ from warehouse.candidate import (
     shown,
     still_held,
 )
-from warehouse.connection import Connection, again_if_lost, connect
+from warehouse.connection import Connection, again_if_lost, connect, shared_sessions
 from warehouse.fingerprint import code_fingerprint
 from warehouse.journal import Journal
 from warehouse.keys import hex_key
@@ -53,6 +53,7 @@ class Settled:
 
 
 @again_if_lost
+@shared_sessions()
 def settle(profile: Profile, judge: Judge | None = None) -> Settled:
     """Publishes what may be published. One at a time: a second caller waits and then finds nothing new.
 

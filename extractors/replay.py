@@ -19,7 +19,7 @@ from extractors.source import SourceError, load_source
 from warehouse import ledger, mirror
 from warehouse.build import BuildError, build, is_built
 from warehouse.candidate import Candidate, current_publication
-from warehouse.connection import Connection, again_if_lost, connect
+from warehouse.connection import Connection, again_if_lost, connect, shared_sessions
 from warehouse.fingerprint import code_fingerprint
 from warehouse.journal import Entry, Journal
 from warehouse.keys import hex_key
@@ -50,6 +50,7 @@ class Written(NamedTuple):
 
 
 @again_if_lost
+@shared_sessions()
 def catch_up(profile: Profile, progress: Callable[[Entry], None] = lambda entry: None) -> Replayed:
     """Looks at the whole journal, then applies what the database lacks of it; `progress` hears of each entry.
 

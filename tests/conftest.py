@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from dbt_common.behavior_flags import BehaviorFlagRendered
 from psycopg import sql
 
 from tests import small
@@ -36,6 +37,9 @@ def _state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     os.environ["KOSHI_STATE"] = str(folder)
     # every Python process that a test starts is kept on loopback, as pytest-socket keeps this one
     os.environ["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(NO_NETWORK)))
+    # To name the place of a deprecated flag, dbt walks the stack several times a command. The frames of a pytest worker are of no file, and
+    # for each of them Python then looks through all modules: a fifth of what a small build takes.
+    setattr(BehaviorFlagRendered, "_default_source", staticmethod(lambda: "dbt"))  # noqa: B010 - mypy takes it for a method
     yield folder
     server.stop()
     remove_server(folder)
@@ -47,6 +51,11 @@ NAME = "koshi_test"  # of every test's database: dbt parses the whole project an
 @pytest.fixture(scope="session")
 def template(_state: Path) -> str:
     """A migrated database with seeds and staging, from which each test's own is copied."""
+    return make_template()
+
+
+def make_template() -> str:
+    """Makes that database and returns its name."""
     profile = Profile("sample", "", "", state_root() / NAME, NAME)
     migrate.prepare(profile)
     build.prepare(profile)

@@ -21,7 +21,7 @@ from tests import small
 from tests.state import read, state
 from tests.worlds import World, below
 from warehouse import candidate, ledger, publication, steps
-from warehouse.connection import connect
+from warehouse.connection import connect, shared_sessions
 from warehouse.journal import Journal
 from warehouse.profile import Profile
 
@@ -65,6 +65,7 @@ class LedgerHistory:
         self.forgiven: set[int] = set()
         self.world.rule("small", below(LIMIT))
 
+    @shared_sessions()
     def play(self, deeds: int) -> None:
         """Plays that many deeds and a last run, and looks at the laws after each. Raises `AssertionError` with the history."""
         for _ in range(deeds):
@@ -310,17 +311,17 @@ class WholeHistory:
 
 def main() -> None:
     """Plays `N` whole histories from `SEED` on, on a server of their own, and says how they ended."""
+    from tests.conftest import make_template, new_profile
     from tests.servers import remove_server
-    from warehouse import migrate, server
+    from warehouse import server
 
     first, count = int(os.environ.get("SEED") or 1), int(os.environ.get("N") or 10)
     with tempfile.TemporaryDirectory() as name:
         os.environ["KOSHI_STATE"] = name
+        make_template()
         failed = 0
         for seed in range(first, first + count):
-            folder = Path(name) / f"history_{seed}"
-            profile = Profile("sample", str(folder / "archive"), str(folder / "journal"), Path(name) / "state", f"history_{seed}")
-            migrate.prepare(profile)
+            profile = new_profile(Path(name) / f"history_{seed}")
             try:
                 WholeHistory(profile, seed).play(random.Random(seed).randint(3, 7))  # noqa: S311
             except AssertionError as error:

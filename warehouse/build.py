@@ -37,7 +37,7 @@ FETCHED = 1000
 # dbt and the environment that it reads belong to the whole process: threads take turns
 _ONE_DBT = Lock()
 # The project as dbt parsed it, by what it was parsed for: dbt writes into the one that it works with, so each command gets a copy
-_PARSED: dict[tuple[str, ...], bytes] = {}
+_PARSED: dict[tuple[str, ...], tuple[Graph, bytes]] = {}
 
 
 class BuildError(RuntimeError):
@@ -252,21 +252,26 @@ def dbt_environment(profile: Profile) -> Iterator[None]:
 
 def graph(profile: Profile) -> Graph:
     """dbt's graph of the project. Raises `BuildError` if the project does not parse."""
-    manifest = _parsed(profile)
-    nodes = [
-        Node(name, tuple(node.fqn[1:-1]), node.schema, node.alias, tuple(getattr(node.depends_on, "nodes", ())))
-        for name, node in manifest.nodes.items()
-    ]
-    nodes += [Node(name, (), table.schema, table.identifier, ()) for name, table in manifest.sources.items()]
-    return Graph({node.name: node for node in nodes})
+    return _parsed(profile)[0]
 
 
-def _parsed(profile: Profile) -> Any:
-    """A copy of dbt's manifest of the project, which is parsed once a process: files of the project do not change under one."""
+def _manifest(profile: Profile) -> Any:
+    """A copy of dbt's manifest of the project: each command of dbt changes the one that it is given."""
+    return pickle.loads(_parsed(profile)[1])  # noqa: S301 # nosec B301 - written by `_parsed`
+
+
+def _parsed(profile: Profile) -> tuple[Graph, bytes]:
+    """The graph and the manifest of the project, which is parsed once a process: files of the project do not change under one."""
     known = (core_schema(), profile.database, str(profile.state))
     if known not in _PARSED:
-        _PARSED[known] = pickle.dumps(_invoke(profile, ["parse"]).result, protocol=pickle.HIGHEST_PROTOCOL)
-    return pickle.loads(_PARSED[known])  # noqa: S301 # nosec B301 - written the line before
+        manifest = _invoke(profile, ["parse"]).result
+        nodes = [
+            Node(name, tuple(node.fqn[1:-1]), node.schema, node.alias, tuple(getattr(node.depends_on, "nodes", ())))
+            for name, node in manifest.nodes.items()
+        ]
+        nodes += [Node(name, (), table.schema, table.identifier, ()) for name, table in manifest.sources.items()]
+        _PARSED[known] = Graph({node.name: node for node in nodes}), pickle.dumps(manifest, protocol=pickle.HIGHEST_PROTOCOL)
+    return _PARSED[known]
 
 
 def _invoke(profile: Profile, arguments: list[str], manifest: Any = None) -> Any:
@@ -285,7 +290,7 @@ def _invoke(profile: Profile, arguments: list[str], manifest: Any = None) -> Any
 
 def _results(profile: Profile, arguments: list[str]) -> list[Any]:
     """What dbt says of each node."""
-    results = list(getattr(_invoke(profile, arguments, _parsed(profile)).result, "results", []))
+    results = list(getattr(_invoke(profile, arguments, _manifest(profile)).result, "results", []))
     for result in results:
         if result.status not in ("pass", "success"):
             _raise_if_ended(result.node.name, _said(result))

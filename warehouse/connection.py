@@ -6,7 +6,8 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
@@ -156,20 +157,51 @@ def _advice() -> str:
     return "Run again; `make status` says what runs"
 
 
+# The sessions of a task that nobody uses at the moment, with their process and database; None outside of a task
+_idle: ContextVar[list[tuple[int, str, Connection]] | None] = ContextVar("_idle", default=None)
+
+
+@contextmanager
+def shared_sessions() -> Iterator[None]:
+    """The steps of a task share their sessions: one that `connect` took back serves again, and all end with the task.
+
+    A task inside a task is part of it. Threads that begin in it are not.
+    """
+    if _idle.get() is not None:
+        yield
+        return
+    token = _idle.set([])
+    try:
+        yield
+    finally:
+        for _, _, connection in _of_this_process(_idle.get() or []):
+            connection.close()
+        _idle.reset(token)
+
+
+def _of_this_process(sessions: list[tuple[int, str, Connection]]) -> list[tuple[int, str, Connection]]:
+    """A forked process shares its parent's sockets, and leaves them alone."""
+    return [kept for kept in sessions if kept[0] == os.getpid()]
+
+
 @contextmanager
 def connect(profile: Profile, role: Role | None = None, *, autocommit: bool = False, application_name: str = NAME) -> Iterator[Connection]:
     """A connection to the profile's database acting as `role`; commits on a clean exit, rolls back on an exception.
 
     Raises `NoSessionError` if none can be had, `LostError` where the server ends it, `TooLongError` where it ends a statement.
     """
-    connection = session(profile, autocommit=autocommit, application_name=application_name)
+    connection = _acting_as(profile, role, application_name)
     try:
-        with connection:
-            if role:
-                connection.execute(sql.SQL("set role {}").format(sql.Identifier(role)))
-                if not autocommit:
-                    connection.commit()
+        with ExitStack() as end:
+            end.enter_context(connection)  # psycopg's own way: it commits or rolls back, and ends the session
+            connection.autocommit = autocommit
             yield connection
+            if (idle := _idle.get()) is not None and not connection.closed:
+                connection.commit()
+                connection.autocommit = True
+                connection.execute("reset all; select pg_advisory_unlock_all()", prepare=False)  # nothing of this use is left
+                idle.append((os.getpid(), profile.database, connection))
+                end.pop_all()
     except psycopg.errors.QueryCanceled as error:
         raise TooLongError(
             f"the server ended a statement ({one_line(str(error))}; {STATEMENT_SECONDS} s are allowed): nothing of it stays, run again"
@@ -178,6 +210,28 @@ def connect(profile: Profile, role: Role | None = None, *, autocommit: bool = Fa
         if error.sqlstate and not error.sqlstate.startswith("57P"):  # without a state it is the session that broke
             raise
         raise LostError(f"the server ended a session ({one_line(str(error))}): what was not committed is undone, run again") from error
+
+
+def _acting_as(profile: Profile, role: Role | None, application_name: str) -> Connection:
+    """A session of the task that still lives, else a new one."""
+    named = "select set_config('role', %s, false), set_config('application_name', %s, false)"
+    idle = _idle.get() or []
+    for kept in [kept for kept in _of_this_process(idle) if kept[1] == profile.database]:
+        idle.remove(kept)
+        try:
+            kept[2].execute(named, [role or "none", application_name])
+        except psycopg.OperationalError:  # the server ended it while it stood idle: nothing was asked of it
+            kept[2].close()
+        else:
+            return kept[2]
+    connection = session(profile, autocommit=True, application_name=application_name)
+    try:
+        if role:
+            connection.execute(named, [role, application_name])
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def ensure_database(profile: Profile) -> None:

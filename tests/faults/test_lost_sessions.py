@@ -14,9 +14,9 @@ from psycopg import sql
 from expectations.settle import settle
 from tests.state import read
 from tests.worlds import World, below
-from warehouse import build, connection, steps
+from warehouse import build, connection, server, steps
 from warehouse.build import BuildError
-from warehouse.connection import LostError, TooLongError, connect
+from warehouse.connection import LostError, TooLongError, connect, shared_sessions
 from warehouse.locks import BUILD, JOURNAL, hold, until_commit
 from warehouse.profile import Profile
 
@@ -72,6 +72,49 @@ def test_a_settling_goes_on_after_a_killed_session(bare: Profile, place: str) ->
     assert any(line.startswith("begun anew: ") for line in heard)
     assert read(bare, "select number from meta.publication") == [(1,)]
     assert read(bare, "select count(*) from bi.figures") == [(1,)]
+
+
+def _pid(profile: Profile) -> int:
+    with connect(profile) as session:
+        return session.info.backend_pid
+
+
+def _in_a_thread(deed: Callable[[], None]) -> None:
+    thread = threading.Thread(target=deed)
+    thread.start()
+    thread.join()
+
+
+def test_the_steps_of_a_task_share_a_session_of_which_no_use_leaves_anything(bare: Profile) -> None:
+    with shared_sessions():
+        with connect(bare, "koshi_loader", application_name="the first") as session:
+            ((memory,),) = session.execute("show work_mem").fetchall()
+            first = session.info.backend_pid
+            session.execute("set work_mem = '5MB'")
+            session.execute("select pg_advisory_lock(5)")
+            with shared_sessions(), connect(bare) as other:  # in use is not at hand
+                assert other.info.backend_pid != first
+        with connect(bare) as session, connect(bare, autocommit=True) as other:
+            assert first in {session.info.backend_pid, other.info.backend_pid}
+            for one in (session, other):
+                said = one.execute("select current_user::text, current_setting('work_mem'), current_setting('application_name')")
+                assert said.fetchone() == (server.ADMIN, memory, "koshi")
+            assert other.execute("select count(*) from pg_locks where locktype = 'advisory'").fetchone() == (0,)
+        kept = {_pid(bare), _pid(bare)}
+        with pytest.raises(ZeroDivisionError), connect(bare):
+            raise ZeroDivisionError
+        elsewhere = list[int]()
+        _in_a_thread(lambda: elsewhere.append(_pid(bare)))
+        assert elsewhere[0] not in kept
+    left = read(bare, "select pid from pg_stat_activity")
+    assert not {first, *kept} & {pid for (pid,) in left}
+
+
+def test_a_session_that_ended_while_it_stood_idle_is_replaced(bare: Profile) -> None:
+    with shared_sessions():
+        first = _pid(bare)
+        _in_a_thread(lambda: _kill_one(bare))  # which is no step of the task
+        assert _pid(bare) != first
 
 
 def test_who_lost_his_lock_writes_nothing(bare: Profile) -> None:
