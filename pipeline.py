@@ -26,7 +26,7 @@ from warehouse import migrate, publication, runs, server, steps
 from warehouse.attempts import to_decide
 from warehouse.keys import hex_key
 from warehouse.ledger import UNDECIDED
-from warehouse.locks import LockedError, hold
+from warehouse.locks import LockedError, locked
 from warehouse.profile import Profile, load
 from warehouse.wording import counted, say
 
@@ -53,8 +53,8 @@ def run() -> None:
             outcome.end(profile, console, outcome.broken(error), {})
 
     with _told(console, ended):
-        migrate.prepare(profile)
-        with hold(profile, f"run {profile.name}"):
+        migrate.to_head(profile)
+        with locked(profile, f"run {profile.name}"):
             raise typer.Exit(_run(profile, console))
 
 
@@ -179,7 +179,7 @@ def report() -> None:
 
     profile = _profile()
     with _told(Console()):
-        migrate.prepare(profile)
+        migrate.to_head(profile)
         print(site.build(profile))
 
 
@@ -190,7 +190,7 @@ def serve(port: Annotated[int, typer.Option(help="Of the reports; a free one if 
 
     profile, console = _profile(), Console()
     with _told(console):
-        migrate.prepare(profile)
+        migrate.to_head(profile)
         show(profile, lambda line: say(console, line), port)
 
 
@@ -199,7 +199,7 @@ def url() -> None:
     """Prints the libpq URL of the warehouse for the read-only BI role; starts the server if it is down."""
     profile = _profile()
     with _told(Console(stderr=True)):
-        migrate.prepare(profile)
+        migrate.to_head(profile)
         print(database.reader_url(profile))
 
 
@@ -209,7 +209,7 @@ def dbt_env() -> None:
     from warehouse import developer
 
     with _told(Console(stderr=True)):
-        print(developer.prepare(_profile()))
+        print(developer.make_schema(_profile()))
 
 
 @app.command()
@@ -219,7 +219,7 @@ def gx_env() -> None:
 
     profile = _profile()
     with _told(Console(stderr=True)):
-        migrate.prepare(profile)
+        migrate.to_head(profile)
         data_context.store(profile)
         for name, value in data_context.environment(profile).items():
             print(f"export {name}={shlex.quote(value)}")
@@ -230,7 +230,7 @@ def psql(statement: Annotated[str, typer.Argument(envvar="SQL", help="SQL; witho
     """Asks the warehouse as the read-only BI role, with the psql of the embedded server or the one on PATH."""
     profile = _profile()
     with _told(Console(stderr=True)):
-        migrate.prepare(profile)
+        migrate.to_head(profile)
         mine = server.running()
         program = f"{mine.bin}/psql" if mine and Path(f"{mine.bin}/psql").exists() else shutil.which("psql")
         if not program:
@@ -254,7 +254,7 @@ def status() -> None:
             return
         where = f"127.0.0.1:{mine.port}, data in {mine.data}" if mine else "the server of DATABASE_URL"
         say(console, f"Profile {profile.name}, database {database.parameters(profile)['dbname']} on {where}")
-        migrate.prepare(profile)
+        migrate.to_head(profile)
         found = publication.status(profile)
         for number, key, at, is_current in found["kept"]:
             mark = " ← readers see this one" + (f", pinned: {found['pinned']}" if found["pinned"] else "") if is_current else ""
@@ -292,8 +292,8 @@ def replay() -> None:
     from extractors.replay import catch_up
 
     with _told(console):
-        migrate.prepare(profile)
-        with hold(profile, f"run {profile.name}"), console.status("replaying") as shown:
+        migrate.to_head(profile)
+        with locked(profile, f"run {profile.name}"), console.status("replaying") as shown:
             replayed = catch_up(profile, lambda entry: shown.update(f"entry {entry.sequence}: {entry.kind}"))
     say(console, f"{counted(replayed.entries, 'journal entry')} applied")
     for line in (*(f"rows not at hand: {why}" for why in replayed.not_at_hand), *(f"not rebuilt: {why}" for why in replayed.not_rebuilt)):
@@ -307,7 +307,7 @@ def check() -> None:
 
     profile, console = load(), Console()
     with _told(console):
-        migrate.prepare(profile)
+        migrate.to_head(profile)
         with console.status("checking") as shown:
             found = findings(profile, lambda part: shown.update(f"checking {part}"))
     for line in found:
@@ -366,10 +366,10 @@ def record(
 
     profile = _profile()
     with _told(Console()):
-        migrate.prepare(profile)
-        with hold(profile, f"run {profile.name}"):
+        migrate.to_head(profile)
+        with locked(profile, f"run {profile.name}"):
             catch_up(profile)
-            with hold(profile, f"dataset {source}.{dataset}"):
+            with locked(profile, f"dataset {source}.{dataset}"):
                 snapshots, deliveries = keep(profile, source, dataset, files, request or [], capture, retrieved, note)
                 judged = [(landed, judge(profile, source, dataset)) for landed in deliveries]
     verdicts = [verdict for _, each in judged for verdict in each]

@@ -31,7 +31,7 @@ from extractors.source import load_source, source_codes
 from warehouse import folders
 from warehouse.connection import Connection, connect, parameters, sqlalchemy_url
 from warehouse.fingerprint import code_fingerprint, core_schema
-from warehouse.locks import hold
+from warehouse.locks import locked
 from warehouse.profile import ROOT, Profile
 
 # a check of gate 2 looks at several relations, and Great Expectations warns of each
@@ -156,7 +156,7 @@ def store(profile: Profile) -> None:
 
     A dataset is in it once it was judged, the publication once there is one. Whoever has it open reads the old files or the new ones.
     """
-    with hold(profile, "reports", wait=True):
+    with locked(profile, "reports", wait=True):
         with connect(profile) as connection:
             judged, served = _judged(connection), _served(connection)
         print_ = hashlib.sha256(repr((code_fingerprint(), judged, sorted(served.items()))).encode()).hexdigest()

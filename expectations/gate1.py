@@ -18,7 +18,7 @@ from expectations.places import suite_of
 from expectations.validation import Finding, GateError, Offender
 from extractors.source import Dataset, load_source
 from warehouse import ledger
-from warehouse.build import prepare
+from warehouse.build import stage
 from warehouse.connection import connect
 from warehouse.fingerprint import code_fingerprint, verdict_fingerprint
 from warehouse.journal import Journal
@@ -79,7 +79,7 @@ def judge(profile: Profile, source: str, dataset_name: str) -> list[Verdict]:
 
 def _judge(profile: Profile, source: str, dataset_name: str, dataset: Dataset, rows: list[tuple[Any, ...]]) -> list[Verdict]:
     """Judges releases (key, slice, edition, rows, why it cannot be read), each by itself beside the one below it."""
-    schema = prepare(profile)
+    schema = stage(profile)
     with step("gate1"):
         verdicts = {key: Verdict(key, name, edition, count) for key, name, edition, count, _ in rows}
         issues = {key: issue for key, *_, issue in rows if issue is not None}

@@ -20,7 +20,7 @@ from warehouse.attempts import DECIDE, WAITS, Attempt, Became
 from warehouse.connection import LostError, again_if_lost, connect, shared_sessions
 from warehouse.keys import hex_key
 from warehouse.ledger import UNDECIDED
-from warehouse.locks import hold
+from warehouse.locks import locked
 from warehouse.profile import Profile
 from warehouse.server_home import ServerError
 from warehouse.wording import counted, one_line
@@ -120,7 +120,7 @@ def take_in(profile: Profile, source: str, dataset: str, delivery: str = "") -> 
         places.check(profile, source, dataset)
         intake.waiting_for = _waits_for(profile, source, dataset)
         if not intake.waiting_for:
-            with hold(profile, f"dataset {source}.{dataset}", wait=True):
+            with locked(profile, f"dataset {source}.{dataset}", wait=True):
                 caught_up(profile, lambda: _take_in(profile, source, dataset, intake, delivery))
         attempt = _ended(profile, source, dataset, intake)
     except BaseException as error:

@@ -10,7 +10,7 @@ from extractors.caught_up import caught_up
 from extractors.delivery import land_each
 from extractors.source import load_source, source_codes
 from warehouse.connection import LostError, again_if_lost, connect
-from warehouse.locks import LockedError, hold
+from warehouse.locks import LockedError, locked
 from warehouse.profile import Profile
 from warehouse.steps import tell
 from warehouse.wording import one_line
@@ -27,7 +27,7 @@ def read_anew(profile: Profile) -> list[Verdict]:
     verdicts, failed = list[Verdict](), dict[str, Exception]()
     for source, dataset in sorted((code, name) for code in source_codes() for name in load_source(code).datasets if (code, name) in landed):
         try:
-            with hold(profile, f"dataset {source}.{dataset}"):
+            with locked(profile, f"dataset {source}.{dataset}"):
                 verdicts += caught_up(profile, partial(_read_anew, profile, source, dataset))
         except LockedError as other:
             tell(str(other))

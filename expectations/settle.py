@@ -27,7 +27,7 @@ from warehouse.connection import Connection, again_if_lost, connect, shared_sess
 from warehouse.fingerprint import code_fingerprint
 from warehouse.journal import Journal
 from warehouse.keys import hex_key
-from warehouse.locks import BUILD, hold
+from warehouse.locks import BUILD, locked
 from warehouse.profile import Profile
 from warehouse.publication import publish, sweep
 from warehouse.steps import step
@@ -59,7 +59,7 @@ def settle(profile: Profile, judge: Judge | None = None) -> Settled:
 
     `judge` builds and judges candidates; without it dbt and Great Expectations do.
     """
-    with hold(profile, BUILD, wait=True):
+    with locked(profile, BUILD, wait=True):
         return caught_up(profile, lambda: _settle(profile, judge or BuiltByDbt()))
 
 

@@ -258,7 +258,7 @@ class Archive:
             durable.put(self.fs, target, content)
             return True
         if self.fs.exists(target):
-            durable.settle(self.fs, target)
+            durable.sync(self.fs, target)
         return False
 
 

@@ -23,7 +23,7 @@ from warehouse.connection import Connection, again_if_lost, connect, shared_sess
 from warehouse.fingerprint import code_fingerprint
 from warehouse.journal import Entry, Journal
 from warehouse.keys import hex_key
-from warehouse.locks import BUILD, JOURNAL, hold, until_commit
+from warehouse.locks import BUILD, JOURNAL, locked, until_commit
 from warehouse.profile import Profile
 from warehouse.publication import prune, show, turn_readers
 from warehouse.served import can_show, shown
@@ -63,8 +63,8 @@ def catch_up(profile: Profile, progress: Callable[[Entry], None] = lambda entry:
     with step("catch_up"):
         if is_behind(profile, mirror.agree):
             # nobody else builds or writes: a publication is built anew in the schema that all builds share
-            with hold(profile, BUILD, wait=True):
-                with hold(profile, JOURNAL, wait=True):
+            with locked(profile, BUILD, wait=True):
+                with locked(profile, JOURNAL, wait=True):
                     _apply_missing(profile, progress, replayed)
                 _rebuild(profile, replayed)
                 if replayed.entries:
@@ -74,7 +74,7 @@ def catch_up(profile: Profile, progress: Callable[[Entry], None] = lambda entry:
 
 def is_behind(profile: Profile, lacks: Callable[[Connection, Journal], object] = mirror.is_out_of_step) -> bool:
     """Whether the database `lacks` entries, or readers their publication; asked while nobody is between his entry and his commit."""
-    with hold(profile, JOURNAL, wait=True), connect(profile, "koshi_loader") as connection:
+    with locked(profile, JOURNAL, wait=True), connect(profile, "koshi_loader") as connection:
         if lacks(connection, Journal(profile.journal)):
             return True
         current = current_publication(connection)

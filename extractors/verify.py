@@ -15,7 +15,7 @@ from warehouse.candidate import current_publication
 from warehouse.connection import Connection, connect
 from warehouse.journal import HEAD, Entry, Journal, JournalError, faults_of_head
 from warehouse.keys import hex_key
-from warehouse.locks import BUILD, JOURNAL, hold
+from warehouse.locks import BUILD, JOURNAL, locked
 from warehouse.profile import Profile
 from warehouse.served import shown
 
@@ -36,7 +36,7 @@ Rows = dict[tuple[Any, ...], dict[str, Any]]
 def check(profile: Profile, at: Callable[[str], None] = lambda part: None) -> list[str]:
     """A line on each finding, none if all is well; `at` hears what is looked at. Waits for a build and for who writes the journal."""
     journal = Journal(profile.journal)
-    with hold(profile, BUILD, wait=True), hold(profile, JOURNAL, wait=True), connect(profile, "koshi_loader") as connection:
+    with locked(profile, BUILD, wait=True), locked(profile, JOURNAL, wait=True), connect(profile, "koshi_loader") as connection:
         at("the journal")
         entries, found = of_journal(journal)
         if not found:

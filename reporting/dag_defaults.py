@@ -99,7 +99,7 @@ def catch_up() -> int:
     profile, params = load(), get_current_context()["params"]
     with told(profile, "catch_up"):
         if not run_log.run_of_the_environment():  # `make run` has done both
-            migrate.prepare(profile)
+            migrate.to_head(profile)
             runs.begin(profile, _run())
         if params.get("delivery") and not params.get("dataset"):
             raise AirflowFailException(f"delivery {params['delivery']} of which dataset? Name one in the parameter dataset")

@@ -10,7 +10,7 @@ from pathlib import Path
 from reporting import data_docs, dbt_docs, pages
 from reporting.published import Published, published
 from warehouse import folders
-from warehouse.locks import hold
+from warehouse.locks import locked
 from warehouse.profile import Profile
 
 MODELS = "dbt_docs"
@@ -26,7 +26,7 @@ def build(profile: Profile, airflow_url: str | None = None) -> Path:
 
     Readers of the old site see it until the new one stands. `airflow_url` (else `KOSHI_AIRFLOW_URL`) is where Airflow answers.
     """
-    with hold(profile, "reports", wait=True):
+    with locked(profile, "reports", wait=True):
         return _build(profile, airflow_url)
 
 

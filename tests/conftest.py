@@ -57,8 +57,8 @@ def template(_state: Path) -> str:
 def make_template() -> str:
     """Makes that database and returns its name."""
     profile = Profile("sample", "", "", state_root() / NAME, NAME)
-    migrate.prepare(profile)
-    build.prepare(profile)
+    migrate.to_head(profile)
+    build.stage(profile)
     return keep_as(profile, TEMPLATE).database
 
 
@@ -66,7 +66,7 @@ def make_template() -> str:
 def migrated(_state: Path) -> str:
     """A migrated database without anything of dbt's: enough for landing, ledger and journal."""
     profile = Profile("sample", "", "", state_root() / NAME, f"{NAME}_bare")
-    migrate.prepare(profile)
+    migrate.to_head(profile)
     return keep_as(profile, "koshi_migrated").database
 
 
@@ -96,7 +96,7 @@ def new_profile(folder: Path, name: str = NAME, like: str = TEMPLATE) -> Profile
         _alone(connection, like)
         connection.execute(sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(like)))
     profile = Profile("sample", str(folder / "archive"), str(folder / "journal"), state_root() / name, name)
-    migrate.prepare(profile)  # rights on a database are not copied with it
+    migrate.to_head(profile)  # rights on a database are not copied with it
     return profile
 
 

@@ -19,7 +19,7 @@ from warehouse.connection import STATEMENT_SECONDS, Connection, LostError, conne
 from warehouse.fingerprint import code_fingerprint, core_schema
 from warehouse.graph import Graph, Node
 from warehouse.keys import hex_key
-from warehouse.locks import DBT, hold
+from warehouse.locks import DBT, locked
 from warehouse.profile import ROOT, Profile
 from warehouse.reconcile import lacking_in
 from warehouse.served import borrow, dimensions_differ, shown
@@ -67,12 +67,12 @@ class TestResult:
     rows: tuple[tuple[int | None, ...], ...] = ()
 
 
-def prepare(profile: Profile) -> str:
+def stage(profile: Profile) -> str:
     """Seeds and staging of this code, built once; returns their schema. Gate 1 looks through these views."""
     schema = core_schema()
     if _is_prepared(profile, schema):
         return schema
-    with step("build.prepare"), hold(profile, DBT, wait=True):
+    with step("build.prepare"), locked(profile, DBT, wait=True):
         if _is_prepared(profile, schema):  # by another, while this one waited: built again, its views would go from under a gate
             return schema
         tests = _dbt(profile, PREPARATION)
@@ -101,10 +101,10 @@ def build(profile: Profile, candidate: Candidate) -> list[TestResult]:
 
 def load(profile: Profile, candidate: Candidate) -> None:
     """Brings into core what it lacks of the candidate's releases. Raises `BuildError` where a fact cannot be made."""
-    prepare(profile)
+    stage(profile)
     _name_candidate(profile, candidate)
     _analyze_landed(profile)
-    with step("build.core"), hold(profile, DBT, wait=True):
+    with step("build.core"), locked(profile, DBT, wait=True):
         if models := _core_to_build(profile, candidate):
             _dbt(profile, models)
 
@@ -135,7 +135,7 @@ def build_publication(profile: Profile, candidate: Candidate, *, is_whole: bool 
     """
     _name_candidate(profile, candidate)
     # every dbt keeps its parse of the project in one folder
-    with step("build.publication"), hold(profile, DBT, wait=True):
+    with step("build.publication"), locked(profile, DBT, wait=True):
         base = None if is_whole else _build_touched(profile, candidate)
         if base is None:
             _empty_candidate(profile)

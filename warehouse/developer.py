@@ -22,7 +22,7 @@ _SOURCES = ("raw", "meta", "quality")
 _OWN = re.compile(r"dev(_[a-z0-9_]{1,50})?")
 
 
-def prepare(profile: Profile) -> str:
+def make_schema(profile: Profile) -> str:
     """Makes role and schema for the person who asks, and returns the shell commands that let plain dbt use them.
 
     The schema is `dev_<login>`, or what `KOSHI_DBT_SCHEMA` names. The password stands in a file of mode 600 that the shell reads: it is
@@ -31,7 +31,7 @@ def prepare(profile: Profile) -> str:
     schema = os.environ.get("KOSHI_DBT_SCHEMA") or f"dev_{re.sub('[^a-z0-9_]', '_', getpass.getuser().lower())[:50]}"
     if not _OWN.fullmatch(schema):
         raise ValueError(f"KOSHI_DBT_SCHEMA is {schema!r}: expected dev, or dev_ and small letters, digits and underscores")
-    migrate.prepare(profile)
+    migrate.to_head(profile)
     file = _password_file()
     with connect(profile) as connection:
         role, own = sql.Identifier(DEVELOPER), sql.Identifier(schema)

@@ -49,7 +49,7 @@ def put_folder(fs: Any, path: str, files: dict[str, bytes]) -> None:
         fs.mv(unfinished, path, recursive=True)
 
 
-def settle(fs: Any, path: str) -> None:
+def sync(fs: Any, path: str) -> None:
     """Forces a file to disk that is there already: who wrote it may have been killed before he did."""
     if isinstance(fs, LocalFileSystem):
         _force(Path(path))

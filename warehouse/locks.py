@@ -37,7 +37,7 @@ class LockedError(RuntimeError):
 
 
 @contextmanager
-def hold(profile: Profile, name: str, *, wait: bool = False) -> Iterator[None]:
+def locked(profile: Profile, name: str, *, wait: bool = False) -> Iterator[None]:
     """Holds the lock `name` of the profile's database; one that the caller holds already is not asked for again.
 
     With `wait` stands in line, says for whom, and raises `LockedError` after `PATIENCE` seconds; without it raises that at once, with the
@@ -65,9 +65,9 @@ def hold(profile: Profile, name: str, *, wait: bool = False) -> Iterator[None]:
 
 
 def until_commit(connection: Connection, name: str) -> None:
-    """Waits for the lock, as `hold` does, and holds it until the caller's transaction ends.
+    """Waits for the lock, as `locked` does, and holds it until the caller's transaction ends.
 
-    Not inside `hold` of the same lock: that is another session. Raises `LostError` if a lock that the caller holds went with its session:
+    Not inside `locked` of the same lock: that is another session. Raises `LostError` if a lock that the caller holds went with its session:
     what was done since is not his alone.
     """
     for (process, _, held), session in _mine.get().items():

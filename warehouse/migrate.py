@@ -15,7 +15,7 @@ from warehouse.roles import ensure_roles
 from warehouse.wording import one_line
 
 
-def prepare(profile: Profile) -> None:
+def to_head(profile: Profile) -> None:
     """Database, roles and schemas as this code wants them; quick when they already are. Raises `LostError` where the server ends it."""
     with alone_on_the_server():
         ensure_database(profile)

@@ -16,7 +16,7 @@ from warehouse.connection import Connection, connect
 from warehouse.fingerprint import code_fingerprint, core_fingerprint, core_schema
 from warehouse.journal import Entry, Journal, OvertakenError
 from warehouse.keys import hex_key
-from warehouse.locks import JOURNAL, hold, until_commit
+from warehouse.locks import JOURNAL, locked, until_commit
 from warehouse.profile import Profile
 from warehouse.served import PublicationError, can_show, clear, forget_before, serve, show_again, shown
 from warehouse.steps import reached, step
@@ -155,7 +155,7 @@ def prune(profile: Profile) -> list[str]:
     What a session still looks at goes the next time. Nobody can show a publication while its schema is dropped. The caller holds
     `BUILD`: a schema that is being built stays.
     """
-    with hold(profile, JOURNAL, wait=True), connect(profile) as connection:
+    with locked(profile, JOURNAL, wait=True), connect(profile) as connection:
         connection.execute("set local lock_timeout = '500ms'")
         kept = [key for (key,) in connection.execute("select publication_key from meta.publication where is_kept").fetchall()]
         forget_before(connection, kept)

@@ -65,7 +65,7 @@ def _fresh(folder: Path) -> Profile:
     shutil.rmtree(folder / "journal", ignore_errors=True)
     profile = Profile("sample", str(folder / "archive"), str(folder / "journal"), folder / "state", "koshi_bench")
     drop_database(profile)
-    migrate.prepare(profile)
+    migrate.to_head(profile)
     return profile
 
 

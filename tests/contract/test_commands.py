@@ -179,7 +179,7 @@ def test_clean_takes_journal_and_database_together_or_neither(tmp_path: Path, mo
     monkeypatch.setenv("KOSHI_STATE", str(tmp_path))
     profile = load("sample")
     try:
-        migrate.prepare(profile)
+        migrate.to_head(profile)
         (profile.state / "journal").mkdir(parents=True)
         refused = CliRunner().invoke(pipeline.app, ["clean"], env={"DATABASE_URL": "postgresql://me@127.0.0.1:1/d"})
         assert (refused.exit_code, (profile.state / "journal").is_dir()) == (1, True)

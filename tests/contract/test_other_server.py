@@ -17,7 +17,7 @@ import pytest
 from tests.small import fill, run
 from warehouse import migrate, readers, server, server_home
 from warehouse.connection import reader_url
-from warehouse.locks import hold
+from warehouse.locks import locked
 from warehouse.profile import ROOT, Profile, state_root
 
 BINARIES = Path("/usr/lib/postgresql/15/bin")
@@ -52,7 +52,7 @@ def test_postgresql_15_is_enough(url: str, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("KOSHI_BI_PASSWORD", "the reader's")
     monkeypatch.setenv("PGPASSWORD", "the reader's")
     profile = Profile("sample", str(tmp_path / "archive"), str(tmp_path / "journal"), state_root() / "other", "named by the URL")
-    migrate.prepare(profile)
+    migrate.to_head(profile)
     fill(profile)
     _, settled = run(profile)
     assert settled.outcome == "published"
@@ -76,7 +76,7 @@ def test_postgresql_15_is_enough(url: str, tmp_path: Path, monkeypatch: pytest.M
         for statement in ("select lo_create(0)", "select pg_advisory_lock(1)"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 reader.execute(statement)
-        migrate.prepare(profile)
-        with hold(profile, "run sample"):  # what is closed to everybody stays open to Koshi's login, which may end readers too
+        migrate.to_head(profile)
+        with locked(profile, "run sample"):  # what is closed to everybody stays open to Koshi's login, which may end readers too
             monkeypatch.setattr(readers, "BOUNDS", dataclasses.replace(readers.BOUNDS, idle_session_timeout=0))
             assert len(readers.look_after(profile)) == 1

@@ -73,8 +73,8 @@ def test_the_commands_of_the_readme_work_while_koshi_publishes(settled: Profile)
 
 def test_the_role_of_a_person_reads_the_sources_and_writes_into_its_own_schema(settled: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KOSHI_DBT_SCHEMA", "dev_a")
-    commands = developer.prepare(settled)
-    assert developer.prepare(settled) == commands  # a second terminal does not lock out the first
+    commands = developer.make_schema(settled)
+    assert developer.make_schema(settled) == commands  # a second terminal does not lock out the first
     file = state_root() / "developer.password"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert file.read_text("utf-8") not in commands
@@ -103,5 +103,5 @@ def test_the_role_of_a_person_reads_the_sources_and_writes_into_its_own_schema(s
 def test_a_schema_that_is_not_a_persons_is_refused(bare: Profile, monkeypatch: pytest.MonkeyPatch, schema: str) -> None:
     monkeypatch.setenv("KOSHI_DBT_SCHEMA", schema)
     with pytest.raises(ValueError, match="expected dev"):
-        developer.prepare(bare)
+        developer.make_schema(bare)
     assert read(bare, "select nspname from pg_namespace where nspname ~* '^dev'") == []

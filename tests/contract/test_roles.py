@@ -117,5 +117,5 @@ def test_every_table_was_analyzed_as_soon_as_it_was_filled(settled: Profile) -> 
 
 def test_preparing_again_changes_nothing(profile: Profile) -> None:
     before = read(profile, "select rolname, rolconfig from pg_roles where rolname ~ '^(koshi|bi)_' order by 1")
-    migrate.prepare(profile)
+    migrate.to_head(profile)
     assert read(profile, "select rolname, rolconfig from pg_roles where rolname ~ '^(koshi|bi)_' order by 1") == before

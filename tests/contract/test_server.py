@@ -22,7 +22,7 @@ import pytest
 from tests.servers import remove_server
 from warehouse import locks, migrate, server, steps
 from warehouse.connection import connect, reader_url
-from warehouse.locks import LockedError, hold
+from warehouse.locks import LockedError, locked
 from warehouse.profile import Profile
 from warehouse.readers import READERS
 from warehouse.server import Server
@@ -55,17 +55,17 @@ def test_starting_again_gives_the_same_server() -> None:
 
 def test_the_second_to_ask_for_a_lock_is_told_who_holds_it(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
     def ask(name: str, *, wait: bool = False) -> None:
-        with hold(profile, name, wait=wait):
+        with locked(profile, name, wait=wait):
             pass
 
-    with hold(profile, "run sample"), ThreadPoolExecutor(1) as another:
+    with locked(profile, "run sample"), ThreadPoolExecutor(1) as another:
         with pytest.raises(LockedError, match=r"run sample is locked by: koshi run sample pid \d+"):
             another.submit(ask, "run sample").result()
         another.submit(ask, "another").result()
         monkeypatch.setattr(locks, "PATIENCE", 0)
         with pytest.raises(LockedError, match=r"run sample has been locked for 0 h by: koshi run sample pid \d+"):
             another.submit(ask, "run sample", wait=True).result()
-    with hold(profile, "run sample"):
+    with locked(profile, "run sample"):
         pass
 
 
@@ -163,7 +163,7 @@ def test_the_port_changes_only_where_a_stranger_has_it(own: Server, monkeypatch:
 
 def test_readers_who_take_every_session_keep_nobody_of_ours_out(own: Server, tmp_path: Path) -> None:
     profile = Profile("sample", str(tmp_path), str(tmp_path / "journal"), tmp_path, "koshi_sample")
-    migrate.prepare(profile)
+    migrate.to_head(profile)
     url, held, refused = reader_url(profile), [], []
 
     def read_on() -> None:

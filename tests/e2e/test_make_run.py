@@ -14,7 +14,7 @@ import pytest
 from extractors.source import load_source, source_codes
 from tests.conftest import NO_NETWORK, new_profile
 from tests.servers import remove_server
-from warehouse.locks import hold
+from warehouse.locks import locked
 from warehouse.profile import ROOT
 
 # brings up the loopback of a fresh network namespace, which has no other interface and no route
@@ -115,7 +115,7 @@ def test_make_run_publishes_offline_and_a_second_run_finds_nothing_new(tmp_path:
 def test_the_second_of_two_runs_at_once_says_who_holds_the_lock_and_leaves(tmp_path: Path, template: str) -> None:
     profile = new_profile(tmp_path)
     environment = dict(os.environ) | {"KOSHI_DATABASE": profile.database, "KOSHI_JOURNAL": profile.journal}
-    with hold(profile, "run sample"):
+    with locked(profile, "run sample"):
         done = subprocess.run(
             [sys.executable, "pipeline.py", "run"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
         )

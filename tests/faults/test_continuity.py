@@ -23,7 +23,7 @@ from extractors.http import ReplayTransport
 from extractors.landing import land
 from extractors.rows import Parsed, Row
 from extractors.source import Dataset, load_source, source_codes
-from warehouse.build import prepare
+from warehouse.build import stage
 from warehouse.connection import connect
 from warehouse.journal import Journal
 from warehouse.profile import BUNDLED_ARCHIVE, Profile
@@ -148,7 +148,7 @@ def test_what_is_gone_zero_or_in_another_unit_is_not_accepted_and_a_small_revisi
 
 def _key_is_unique(profile: Profile, source: str, dataset: str, releases: Iterable[int]) -> None:
     """Each row of a sound release has its own key; incidents share an id now and then, and are counted."""
-    schema = prepare(profile)
+    schema = stage(profile)
     suite = suite_of(source, dataset, schema)
     columns = sql.SQL(", ").join(map(sql.Identifier, ("release_key", *suite.key)))
     query = sql.SQL(

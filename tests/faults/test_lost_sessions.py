@@ -17,7 +17,7 @@ from tests.worlds import World, below
 from warehouse import build, connection, server, steps
 from warehouse.build import BuildError
 from warehouse.connection import LostError, TooLongError, connect, shared_sessions
-from warehouse.locks import BUILD, JOURNAL, hold, until_commit
+from warehouse.locks import BUILD, JOURNAL, locked, until_commit
 from warehouse.profile import Profile
 
 
@@ -67,7 +67,7 @@ def test_a_settling_goes_on_after_a_killed_session(bare: Profile, place: str) ->
     world = World(bare)
     world.rule("below", below(100))
     world.deliver("a", "1", 10)
-    with hold(bare, "run sample"), _meanwhile(lambda: _kill_one(bare), at=place) as heard:
+    with locked(bare, "run sample"), _meanwhile(lambda: _kill_one(bare), at=place) as heard:
         assert settle(bare, world).outcome in ("published", "nothing new")  # the entry of the first try stands, and was applied
     assert any(line.startswith("begun anew: ") for line in heard)
     assert read(bare, "select number from meta.publication") == [(1,)]
@@ -118,7 +118,7 @@ def test_a_session_that_ended_while_it_stood_idle_is_replaced(bare: Profile) -> 
 
 
 def test_who_lost_his_lock_writes_nothing(bare: Profile) -> None:
-    with hold(bare, BUILD), pytest.raises(LostError, match=f"the lock {BUILD} was lost with its session"):
+    with locked(bare, BUILD), pytest.raises(LostError, match=f"the lock {BUILD} was lost with its session"):
         _kill_one(bare, f"koshi {BUILD}%")
         with connect(bare) as session:
             until_commit(session, JOURNAL)

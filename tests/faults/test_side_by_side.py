@@ -220,13 +220,13 @@ def test_seeds_and_staging_are_built_once_though_two_find_them_missing(settled: 
     with monkeypatch.context() as patch:
         patch.setattr(build, "_comment", both_look_first)
         patch.setattr(build, "_dbt", counted)
-        threads = [threading.Thread(target=build.prepare, args=(settled,)) for _ in range(2)]
+        threads = [threading.Thread(target=build.stage, args=(settled,)) for _ in range(2)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
     assert len(built) == 1
-    assert build.prepare(settled) == core_schema()
+    assert build.stage(settled) == core_schema()
 
 
 def test_an_entry_that_is_about_to_be_committed_is_not_applied_by_another(settled: Profile, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ from warehouse import build, ledger, publication, steps
 from warehouse.connection import alone_on_the_server, connect, drop_database, ensure_database
 from warehouse.fingerprint import core_schema
 from warehouse.journal import Entry, Journal, now
-from warehouse.locks import DBT, LockedError, hold
+from warehouse.locks import DBT, LockedError, locked
 from warehouse.profile import Profile
 from warehouse.publication import decide, prune, roll_back, status
 from warehouse.roles import ensure_roles
@@ -251,8 +251,8 @@ def test_the_second_to_prepare_a_new_code_finds_it_prepared(settled: Profile, me
     views = f"select max(oid) from pg_class where relnamespace = '{core_schema()}'::regnamespace"
     before = read(settled, views)
     comment(None)
-    with hold(settled, DBT):
-        other = meanwhile.begin(lambda: build.prepare(settled))
+    with locked(settled, DBT):
+        other = meanwhile.begin(lambda: build.stage(settled))
         assert meanwhile.waits.wait(PATIENCE)
         comment(build.PREPARED)
     assert other.result(PATIENCE) == core_schema()
@@ -269,11 +269,11 @@ def test_a_reader_who_does_not_let_go_of_an_old_publication_holds_nobody_up(sett
 
 
 def test_a_lock_that_the_caller_holds_is_not_asked_for_again(settled: Profile, meanwhile: _Meanwhile) -> None:
-    with hold(settled, "run sample"):
-        with hold(settled, "run sample"):
+    with locked(settled, "run sample"):
+        with locked(settled, "run sample"):
             pass
         with pytest.raises(LockedError, match=f"run sample is locked by: koshi run sample pid {os.getpid()}"):
-            meanwhile.begin(lambda: hold(settled, "run sample").__enter__()).result(PATIENCE)
+            meanwhile.begin(lambda: locked(settled, "run sample").__enter__()).result(PATIENCE)
 
 
 def test_databases_and_roles_are_made_by_one_process_at_a_time(settled: Profile, meanwhile: _Meanwhile) -> None:
