@@ -47,6 +47,8 @@ RUN = "gate"
 # Results of each suite that are kept
 KEPT = 3
 PUBLICATION = "publication"
+# The batch that is judged: of a table all
+ROWS = "all rows"
 BI = "bi"
 # In the stored context: what it was made of
 MADE_OF = "made_of"
@@ -75,11 +77,11 @@ def _in_sql(name: str) -> str:
 
 
 @contextmanager
-def in_memory(profile: Profile) -> Iterator[Any]:
-    """A context that is gone after the block, but for the results: each is then put, whole, where the stored context looks for it."""
+def in_memory(profile: Profile, name: str, table: str) -> Iterator[Any]:
+    """A context of one table under a name, gone after the block but for the results: each is put, whole, where the stored context looks."""
     profile.state.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="validations.", dir=profile.state) as own:
-        with _in_memory(profile, own) as context:
+        with _in_memory(profile, own, {name: table}) as context:
             yield context
         for file in Path(own).rglob("*.json"):
             target = results_folder(profile) / file.relative_to(own)
@@ -88,7 +90,7 @@ def in_memory(profile: Profile) -> Iterator[Any]:
 
 
 @contextmanager
-def _in_memory(profile: Profile, results: str) -> Iterator[Any]:
+def _in_memory(profile: Profile, results: str, on: Mapping[str, str]) -> Iterator[Any]:
     configuration = yaml.safe_load(CONFIGURATION.read_text("utf-8")) | {"data_docs_sites": {}}
     for name, store in configuration["stores"].items():
         if name == "validation_results_store":
@@ -97,7 +99,7 @@ def _in_memory(profile: Profile, results: str) -> Iterator[Any]:
             store["store_backend"] = {"class_name": "InMemoryStoreBackend"}
     with _ONE_PROJECT:
         context = gx.get_context(mode="ephemeral", project_config=configuration, runtime_environment={URL: sqlalchemy_url(profile)})
-        with _connected(context):
+        with _connected(context, on):
             yield context
 
 
@@ -111,9 +113,16 @@ def in_folder(folder: Path, url: str = "") -> Iterator[Any]:
 
 
 @contextmanager
-def _connected(context: Any) -> Iterator[None]:
-    """Gives the context its data source: the variable is stored, and never what it stands for."""
-    source = context.data_sources.add_postgres(SOURCE, connection_string=f"${{{URL}}}", create_temp_table=False)
+def _connected(context: Any, on: Mapping[str, str]) -> Iterator[None]:
+    """Gives the context its data source with tables by name. The variable is stored, and never what it stands for.
+
+    The tables come all at once, because a stored context writes its configuration anew for each that is added.
+    """
+    assets = [
+        {"type": "table", "name": name, "schema_name": schema, "table_name": table, "batch_definitions": [{"name": ROWS}]}
+        for name, (schema, _, table) in ((name, whole.partition(".")) for name, whole in on.items())
+    ]
+    source = context.data_sources.add_postgres(SOURCE, connection_string=f"${{{URL}}}", create_temp_table=False, assets=assets)
     try:
         yield
     finally:
@@ -123,14 +132,12 @@ def _connected(context: Any) -> Iterator[None]:
 
 
 def put(context: Any, name: str, on: Mapping[str, str], checks: Sequence[Check], action: ValidationAction) -> gx.Checkpoint:
-    """Puts the checks into the context as a suite with a validation definition, and returns a checkpoint of that name, not yet stored.
+    """Puts the checks of a table into its context, as a suite with a validation definition; returns a checkpoint, not yet stored.
 
     `on` are the tables, with their schemas, that stand for `{batch}` and `{below}`.
     """
-    schema, _, table = on[BATCH].partition(".")
-    asset = context.data_sources.get(SOURCE).add_table_asset(name, table_name=table, schema_name=schema)
     suite = context.suites.add(gx.ExpectationSuite(name=name, expectations=[_on(check.expectation, on) for check in checks]))
-    data = asset.add_batch_definition_whole_table("all rows")
+    data = context.data_sources.get(SOURCE).get_asset(name).get_batch_definition(ROWS)
     definition = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=data, suite=suite))
     return gx.Checkpoint(name=name, validation_definitions=[definition], actions=[action], result_format="SUMMARY")
 
@@ -172,15 +179,16 @@ def store(profile: Profile) -> None:
 
 def _fill(profile: Profile, folder: Path, judged: Sequence[str], served: Mapping[str, str]) -> None:
     docs = UpdateDataDocsAction(name="update_data_docs")
-    with in_folder(folder, sqlalchemy_url(profile)) as context, _connected(context):
-        for name in judged:
-            source, _, dataset = name.partition(".")
-            checks = places.suite_of(source, dataset, core_schema()).checks
-            context.checkpoints.add(put(context, name, tables(name), checks, docs))
-        if served:
-            suite = publication.suite(BI)
-            checks = [_as_served(check, served) for check in suite.checks]
-            context.checkpoints.add(put(context, PUBLICATION, {BATCH: _in_bi(f"{BI}.{suite.view}", served)}, checks, docs))
+    parts = {name: name.partition(".") for name in judged}
+    asked = {name: (tables(name), places.suite_of(source, dataset, core_schema()).checks) for name, (source, _, dataset) in parts.items()}
+    if served:
+        suite = publication.suite(BI)
+        checks = [_as_served(check, served) for check in suite.checks]
+        asked[PUBLICATION] = {BATCH: _in_bi(f"{BI}.{suite.view}", served)}, checks
+    on = {name: found[BATCH] for name, (found, _) in asked.items()}
+    with in_folder(folder, sqlalchemy_url(profile)) as context, _connected(context, on):
+        for name, (found, checks) in asked.items():
+            context.checkpoints.add(put(context, name, found, checks, docs))
 
 
 def _judged(connection: Connection) -> list[str]:

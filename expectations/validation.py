@@ -73,7 +73,7 @@ def validate(profile: Profile, tables: Mapping[str, str], checks: list[Check], n
     """
     results: list[Any] = []
     try:
-        with data_context.in_memory(profile) as context:
+        with data_context.in_memory(profile, name, tables[BATCH]) as context:
             checkpoint = data_context.put(context, name, tables, checks, Recording(results.append))
             checkpoint.run(run_id=gx.RunIdentifier(run_name=data_context.RUN))
     except Exception as error:
