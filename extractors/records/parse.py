@@ -129,7 +129,8 @@ class Pages:
         page = read(self._records, self._asked, answer, where)
         if self._is_short and page.rows:
             raise self._short(f"page {number - 1}, ", self._pages[-1])
-        self._check_repeats(page, number)
+        if self._paging:
+            self._check_repeats(page, number)
         self._check_whole(page, where)
         self._pages.append(page)
         self._questions.add(tuple(sorted(answer.params)))

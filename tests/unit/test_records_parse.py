@@ -6,14 +6,22 @@ import io
 import json
 import zipfile
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from extractors.archive import Archive
+from extractors.iom import parse as iom_parse
 from extractors.records.parse import parse
 from extractors.rows import LONGEST_TEXT, WHOLE, Answered, ContractError, Parsed
-from extractors.source import Source
+from extractors.source import Source, load_source
+from extractors.uis import parse as uis_parse
 from tests.flat import RECORDS, answer, dataset, declared
+from tests.fuzz.test_parsers import changes, mutated
+from warehouse.profile import BUNDLED_ARCHIVE
 
 TABLE = {
     "form": "table", "at": "/data", "beside": ["/dateLabel"], "edition": "/maxUpdateDate",
@@ -288,3 +296,50 @@ def test_a_declaration_that_does_not_hold_together_is_refused(records: dict[str,
     with pytest.raises(ValueError, match="validation error") as caught:
         Source.model_validate({"code": "flatland", **declared(RECORDS | records, asked)})
     assert said in str(caught.value)
+
+
+INCIDENTS = {"form": "json", "fields": {name: name for name in iom_parse.REQUIRED}, "optional": {name: name for name in iom_parse.OPTIONAL}}
+OBSERVATIONS = {
+    "form": "json", "at": "/records", "beside": ["/hints", "/indicatorMetadata"], "figures": ["value"],
+    "fields": dict(zip(uis_parse.FIELDS, uis_parse.COLUMNS, strict=True)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "records", "request_"),
+    [
+        ("iom", "missing_migrants", INCIDENTS, {"base": "api", "path": "/global-figures/2018/json"}),
+        ("uis", "inbound_and_net_flow", OBSERVATIONS, {"base": "api", "path": "/data/indicators"}),
+    ],
+)
+def test_what_has_a_parser_of_its_own_would_be_read_alike(code: str, name: str, records: dict[str, Any], request_: dict[str, Any]) -> None:
+    archive, declared_today = Archive(str(BUNDLED_ARCHIVE)), load_source(code).dataset(name)
+    snapshots = sorted(archive.snapshots(code, name, archive.deliveries(code, name)[-1]), key=lambda s: "versions" in s.request.url)
+    answers = [Answered(s.request.url, s.request.params, s.request.form, archive.body(s)) for s in snapshots]
+    own = import_module(f"extractors.{code}.parse").parse(declared_today, answers)
+    [expected] = [[dict(zip(own.columns, row[1:], strict=True)) for row in found] for found in own.slices.values()]
+    parsed = parse(dataset(records, request_), answers[:1])
+    found = [dict(zip(parsed.columns, (cell or None for cell in row[1:]), strict=True)) for row in parsed.slices[WHOLE]]
+    assert [{column: row[column] for column in parsed.columns} for row in expected] == found != []
+
+
+SOUND = {
+    "json": (RECORDS, json.dumps({"items": [{"year": "2024", "n": 1.5}, {"year": "2025", "n": None}]}).encode()),
+    "table": (TABLE | {"of_question": {}}, json.dumps(table(["2016", "Казахстан", "6846.32", "1"])).encode()),
+    "csv": (CSV, b"year,n\n2024,1.5\n2025,\n"),
+    "zip": (CSV | {"member": "data.csv"}, zipped(data_csv=b"year,n\n2024,1.5\n")),
+}  # fmt: skip
+
+
+@settings(max_examples=60, derandomize=True, database=None, deadline=None)
+@given(st.data())
+@pytest.mark.parametrize("kind", SOUND)
+def test_whatever_the_bytes_are_rows_come_out_or_the_place_is_said(kind: str, data: st.DataObject) -> None:
+    records, body = SOUND[kind]
+    said = ""
+    try:
+        list(parse(dataset(records), [answer(mutated(body, data.draw(changes)))]).blocks(WHOLE))
+    except ContractError as error:
+        said = str(error)
+    assert "fault of the parser" not in said
+    assert said.isprintable()
