@@ -23,7 +23,9 @@ from extractors.rows import WHOLE, Answered, Block, ContractError, Parsed, Row, 
 from extractors.source import Dataset
 
 # Labels of editions are compared as text, so that they must sort as time does: a year, month, day or instant, or a day with more behind it
-EDITION = re.compile(r"(19|20)\d\d(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?)?)?|(19|20)\d{6}(-[0-9A-Za-z]+)?")
+EDITION = re.compile(
+    r"(19|20)\d\d(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?)?)?|(19|20)\d{6}(-[0-9A-Za-z]+)?", re.ASCII
+)
 Params = tuple[tuple[str, str], ...]
 
 
