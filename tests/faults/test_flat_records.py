@@ -239,3 +239,17 @@ def test_two_that_widen_one_table_at_once_do_it_once(bare: Profile) -> None:
         second.rollback()
         raw_tables.make(first, SHAPE, ("value", "way"))
     assert columns(bare) == {"period", "value", "way"}
+
+
+def test_each_question_has_an_edition_and_a_release_of_its_own(bare: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = PLAIN | {"edition": "/updated", "of_question": {"flow": "flow"}}
+    with written(monkeypatch, tmp_path, declared(records, REQUEST | {"each": {"flow": ["in", "out"]}})) as source:
+        asked = questions(source, source.dataset(NAME)).values()
+        for number, (request, day) in enumerate(zip(asked, ("2026-01-05", "2026-02-07"), strict=True), 1):
+            deliver(bare, source, {"updated": day, "items": FIRST}, 9, request, number)
+        assert [one.landed for one in land(bare, source)] == [2]
+        assert read(bare, "select slice, edition, rank_basis from meta.release order by slice") == [
+            ("in", "2026-01-05", "agency"), ("out", "2026-02-07", "agency"),
+        ]  # fmt: skip
+        assert rows(bare, "flow, value") == [("in", "10"), ("in", "11.0"), ("out", "10"), ("out", "11.0")]
+        assert landed_state(replayed(bare, tmp_path)) == landed_state(bare)
