@@ -8,11 +8,11 @@ from typing import Any
 
 from extractors.archive import Archive, ArchiveError, Snapshot, archive_of
 from extractors.http import LiveTransport, ReplayTransport, UndeclaredError, dropin_folder, file_asked_for
-from extractors.landing import Landed, land
+from extractors.landing import Landed, land, package_of
 from extractors.raw import LandingError
 from extractors.recorded import refuse_changed
 from extractors.reparse import reparse
-from extractors.source import Source, at_configured_addresses, load_source
+from extractors.source import Dataset, Source, at_configured_addresses, load_source
 from warehouse.connection import connect
 from warehouse.journal import Journal
 from warehouse.profile import BUNDLED_ARCHIVE, Profile
@@ -65,9 +65,9 @@ def refuse(profile: Profile, source: Source, dataset: str, snapshot: Snapshot) -
         )
 
 
-def client_of(source_code: str) -> Any:
-    """The module that knows the source's questions: `fetch(source, dataset, transport)` and `requests(source, dataset)`."""
-    return importlib.import_module(f"extractors.{source_code}.client")
+def client_of(source_code: str, dataset: Dataset) -> Any:
+    """The module that knows the dataset's questions: `fetch(source, dataset, transport)` and `requests(source, dataset)`."""
+    return importlib.import_module(f"extractors.{package_of(source_code, dataset)}.client")
 
 
 def unasked_files(source: Source) -> list[str]:
@@ -83,7 +83,7 @@ def unasked_files(source: Source) -> list[str]:
         file_asked_for(request)
         for dataset in source.datasets.values()
         if not dataset.only_transcribed
-        for request in client_of(source.code).requests(source, dataset)
+        for request in client_of(source.code, dataset).requests(source, dataset)
     }
     return sorted(str(file) for file in folder.iterdir() if file.is_file() and file.name not in asked)
 
@@ -94,7 +94,7 @@ def _fetched(
     """The snapshots of each delivery: one that is asked for now, or all that the archive holds, or the one of that name."""
     if asks(profile, source, dataset) and not delivery:
         with step("fetch"):
-            snapshots: list[Snapshot] = client_of(source.code).fetch(
+            snapshots: list[Snapshot] = client_of(source.code, source.dataset(dataset)).fetch(
                 source, source.dataset(dataset), LiveTransport(archive, source, dataset)
             )
         yield snapshots
@@ -135,7 +135,9 @@ def _replayed(
         transport = ReplayTransport(archive, source.code, dataset, delivery)
         try:
             with step("fetch"):
-                snapshots: list[Snapshot] = client_of(source.code).fetch(source, source.dataset(dataset), transport)
+                snapshots: list[Snapshot] = client_of(source.code, source.dataset(dataset)).fetch(
+                    source, source.dataset(dataset), transport
+                )
                 transport.check()
         except UndeclaredError as error:
             if not _has_landed(profile, source, dataset, error.snapshots):

@@ -41,7 +41,9 @@ def dry_run(profile: Profile, source_code: str, dataset: str, delivery: str = ""
         return [tried for name in archived(archive, source, dataset, delivery) for tried in _held(archive, source, dataset, name)]
     scratch = Archive(f"memory://koshi-dry-run-{uuid4().hex}")
     try:
-        snapshots = client_of(source.code).fetch(source, source.dataset(dataset), LiveTransport(scratch, source, dataset))
+        snapshots = client_of(source.code, source.dataset(dataset)).fetch(
+            source, source.dataset(dataset), LiveTransport(scratch, source, dataset)
+        )
         return list(_parsed(scratch, source, dataset, snapshots))
     finally:
         if scratch.fs.exists(scratch.root):
@@ -51,7 +53,7 @@ def dry_run(profile: Profile, source_code: str, dataset: str, delivery: str = ""
 def _held(archive: Archive, source: Source, dataset: str, delivery: str) -> Iterator[Tried]:
     transport = ReplayTransport(archive, source.code, dataset, delivery)
     try:
-        snapshots = client_of(source.code).fetch(source, source.dataset(dataset), transport)
+        snapshots = client_of(source.code, source.dataset(dataset)).fetch(source, source.dataset(dataset), transport)
         transport.check()
         yield from _parsed(archive, source, dataset, snapshots)
     except ArchiveError as error:

@@ -83,8 +83,12 @@ def land(
 
 
 def declaration_of(dataset: Dataset) -> dict[str, Any]:
-    """What of a dataset's declaration its rows depend on: it is kept with each delivery."""
-    return dataset.model_dump(mode="json", include={"shape", "request"})
+    """What of a dataset's declaration its rows depend on: it is kept with each delivery.
+
+    `records` is parsing code: what reads old answers anew reads them by today's, and a replay by those of the entry.
+    """
+    found = dataset.model_dump(mode="json", include={"shape", "request"})
+    return found | ({"records": dataset.records.recorded} if dataset.records else {})
 
 
 def as_declared(source: Source, dataset_name: str, declaration: dict[str, Any] | None) -> Dataset:
@@ -101,11 +105,16 @@ def as_declared(source: Source, dataset_name: str, declaration: dict[str, Any] |
 
 def parse(source: str, dataset: Dataset, archive: Archive, snapshots: Sequence[Snapshot]) -> Parsed:
     """The rows of a delivery, by the source's own parser. Raises `ContractError`, also for whatever else the parser raises."""
-    parser = importlib.import_module(f"extractors.{source}.parse")
+    parser = importlib.import_module(f"extractors.{package_of(source, dataset)}.parse")
     answers = [Answered(s.request.url, s.request.params, s.request.form, archive.body(s)) for s in snapshots]
     with parsing():
         parsed: Parsed = parser.parse(dataset, answers)
     return parsed
+
+
+def package_of(source: str, dataset: Dataset) -> str:
+    """The package below `extractors` that knows the dataset's questions (`client`) and answers (`parse`): its source's, or `records`."""
+    return "records" if dataset.records else source
 
 
 def slice_snapshots(snapshots: Sequence[Snapshot], parsed: Parsed, name: str) -> list[Snapshot]:
@@ -161,7 +170,7 @@ class _Slice:
         self.connection, self.about, self.parsed, self.name = connection, about, parsed, name
         self.snapshots = slice_snapshots(about.snapshots, parsed, name)
         first = self.snapshots[0]
-        edition = parsed.edition or first.edition
+        edition = parsed.editions.get(name) or parsed.edition or first.edition
         came_after = self._came_after()
         came = f"{came_after}/{first.retrieved_at}" if came_after else first.retrieved_at
         # of two deliveries under one label the later retrieved ranks higher

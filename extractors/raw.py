@@ -12,6 +12,7 @@ from extractors import digest
 from extractors.archive import Snapshot
 from extractors.rows import Block, ContractError, Parsed
 from extractors.source import Dataset
+from warehouse import raw_tables
 from warehouse.connection import Connection
 from warehouse.keys import hex_key
 from warehouse.steps import step
@@ -37,6 +38,8 @@ def copy(
     Returns their number, which is also what the table counts, and the digests of these versions.
     Raises `LandingError` if the counts differ, `ContractError` for a row that cannot be read, and for one that the database refuses.
     """
+    if dataset.records:
+        raw_tables.make(connection, dataset.shape, dataset.records.columns)
     delete(connection, dataset, release_key)
     table = sql.Identifier("raw", dataset.shape)
     names = sql.SQL(", ").join(map(sql.Identifier, ("_release_key", "_snapshot_key", "_row", *parsed.columns)))

@@ -58,7 +58,7 @@ def record(
         _instant(retrieved),
         note,
     )
-    asked: list[Snapshot] = client_of(source_code).fetch(source, declared, transport)
+    asked: list[Snapshot] = client_of(source_code, declared).fetch(source, declared, transport)
     transport.check()
     for snapshot in asked:
         refuse(profile, source, dataset, snapshot)

@@ -12,7 +12,7 @@ from extractors.archive import Archive, Snapshot
 from extractors.landing import Landed, as_declared, declaration_of, stage
 from extractors.recorded import refuse_edited
 from extractors.rows import UNREADABLE
-from extractors.source import Source
+from extractors.source import Dataset, Source
 from warehouse import ledger
 from warehouse.connection import Connection
 from warehouse.fingerprint import parser_fingerprint
@@ -36,8 +36,11 @@ def reparse(connection: Connection, journal: Journal, archive: Archive, source: 
         total = Landed(reparsed=True)
         body: dict[str, Any] = {"source": source.code, "dataset": dataset_name, "before": before, "after": after}
         body |= {"declarations": {}, "snapshots": [], "releases": [], "confirmations": [], "vanished": []}
+        known = source.datasets.get(dataset_name)
+        today = known.records.recorded if known and known.records else None
+        body |= {"records": today} if today else {}
         for name, (snapshots, declaration) in found.items():
-            dataset = as_declared(source, dataset_name, declaration)
+            dataset = read_by(source, dataset_name, declaration, today)
             if declaration is None:
                 body["declarations"][name] = declaration_of(dataset)
             said, result = stage(connection, archive, source.code, dataset_name, dataset, snapshots)
@@ -50,6 +53,13 @@ def reparse(connection: Connection, journal: Journal, archive: Archive, source: 
         reached("land.commit")
         connection.commit()
     return total
+
+
+def read_by(source: Source, dataset_name: str, declaration: Declaration, records: Declaration) -> Dataset:
+    """The dataset as it was asked for when a delivery came, and as it is read anew: by these `records`, None for a parser of its own."""
+    if declaration is None:
+        return as_declared(source, dataset_name, None)
+    return as_declared(source, dataset_name, declaration | {"records": records})
 
 
 def last_parser(connection: Connection, source: str, dataset: str) -> str | None:

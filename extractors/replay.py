@@ -131,7 +131,12 @@ def reland(connection: Connection, archive: Archive, entry: Entry, kept: Kept) -
         name = delivery_of(snapshots)
         known = {name: (snapshots, body.get("declaration") or kept.get((source, dataset, name)))}
     else:
-        known = deliveries(connection, archive, source, dataset)
+        # read by what the entry was read by, and not by what the deliveries kept when they came
+        records = {"records": body["records"]} if "records" in body else {}
+        known = {
+            name: (snapshots, declaration and {key: declaration[key] for key in declaration if key != "records"} | records)
+            for name, (snapshots, declaration) in deliveries(connection, archive, source, dataset).items()
+        }
     missing: dict[int, str] = {}
     for name, (snapshots, declaration) in known.items():
         wanted = [

@@ -109,7 +109,8 @@ class Parsed:
 
     The rows of a slice may be a list, or for a large answer something that is read as it is iterated. `answers` says for a slice which
     of the answers it rests on, counted from 0, where it is not all of them; `unreadable` holds the slices whose own answer cannot be
-    read. `edition` is the agency's own label of the vintage inside the bytes (an ISO date or a version), empty if it states none;
+    read. `edition` is the agency's own label of the vintage inside the bytes (an ISO date or a version), empty if it states none,
+    and `editions` has those of slices that have one of their own;
     `out_of_scope` counts what was delivered and is declared as not taken; `reported` is the count that the source itself gives.
 
     Two releases say the same if their rows do, in any order: the columns `figures` in one spelling (`decimal_marks` are those that the
@@ -121,6 +122,7 @@ class Parsed:
     answers: dict[str, tuple[int, ...]] = field(default_factory=dict)
     unreadable: dict[str, ContractError] = field(default_factory=dict)
     edition: str = ""
+    editions: dict[str, str] = field(default_factory=dict)
     out_of_scope: int = 0
     reported: int | None = None
     figures: tuple[str, ...] = ("value",)

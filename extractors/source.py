@@ -9,8 +9,9 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from extractors.declared import Asked, Declared, Records
 from warehouse.profile import ROOT
 
 Capture = Literal["live", "recorded", "reconstructed", "transcribed"]
@@ -20,12 +21,6 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 class SourceError(RuntimeError):
     """A `source.yml` that cannot be used; the message names file and field."""
-
-
-class Declared(BaseModel):
-    """Base of everything read from `source.yml`: an unknown field is an error, nothing changes after reading."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Labels(Declared):
@@ -65,17 +60,32 @@ class Continuity(Declared):
 
 
 class Dataset(Declared):
-    """One thing a source publishes. `request` holds the agency's own parameters, read by the source's client and parser."""
+    """One thing a source publishes. `request` holds the agency's own parameters, read by the source's client and parser.
+
+    With `records` it needs neither: the answers are flat records, and `request` is as `Asked` says.
+    """
 
     title: Labels
     shape: str = Field(pattern=r"^[a-z_]+$", description="the raw table")
     slices: str = Field(description="what one slice is, in words")
     request: dict[str, Any]
+    records: Records | None = None
     quarantine_max_share: float = Field(default=0.0, ge=0, le=1, description="share of rows above which gate 1 rejects the release")
     continuity: Continuity = Continuity()
     after: str = Field(default="", description="the dataset of the same source that gate 1 compares it with, and that is taken in first")
     out_of_scope: str = Field(default="", description="what the agency delivers and we do not take: counted, not absorbed")
     only_transcribed: bool = Field(default=False, description="published in print only; the live profile uses the bundled transcription")
+
+    @property
+    def asked(self) -> Asked:
+        """The questions of a dataset of flat records. Raises `ValidationError` for a request that is of another kind."""
+        return Asked.model_validate(self.request)
+
+    @model_validator(mode="after")
+    def _names_a_raw_table(self) -> Dataset:
+        if self.records and len(self.shape) > 50:
+            raise ValueError(f"shape: at most 50 characters, found {len(self.shape)}")
+        return self
 
 
 class Source(Declared):
@@ -96,6 +106,15 @@ class Source(Declared):
         for name, dataset in self.datasets.items():
             if dataset.after and (dataset.after not in self.datasets or self.datasets[dataset.after].after):
                 raise ValueError(f"datasets.{name}.after: {dataset.after!r} is no dataset of this source, or waits for another itself")
+        return self
+
+    @model_validator(mode="after")
+    def _records_are_asked_for(self) -> Source:
+        for name, dataset in self.datasets.items():
+            if dataset.records and (base := dataset.asked.base) not in self.base_urls:
+                raise ValueError(f"datasets.{name}.request.base: {base!r} is none of base_urls")
+            if dataset.records and (strange := set(dataset.records.of_question) - {*dataset.asked.params, *dataset.asked.each}):
+                raise ValueError(f"datasets.{name}.records.of_question: {min(strange)!r} is no parameter of the request")
         return self
 
     @property

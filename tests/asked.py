@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from extractors.archive import Archive, Request
+from extractors.delivery import client_of
 from extractors.rows import Answered, Parsed
 from extractors.source import Dataset, Source, load_source
 from warehouse.profile import BUNDLED_ARCHIVE
@@ -28,7 +29,7 @@ def as_bundled(source_code: str) -> Source:
 
 def questions(source_code: str, dataset: Dataset) -> list[Request]:
     """What the source's client asks for the dataset, in the order of a delivery; of UIS everything at once, and the version."""
-    source, client = load_source(source_code), importlib.import_module(f"extractors.{source_code}.client")
+    source, client = load_source(source_code), client_of(source_code, dataset)
     if source_code == "uis":
         whole = dataset.model_copy(update={"request": {name: value for name, value in dataset.request.items() if name != "batch"}})
         return [*client.requests(source, whole, VERSION), client.version_request(source)]

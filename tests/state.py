@@ -25,7 +25,7 @@ def state(profile: Profile) -> dict[str, list[tuple[object, ...]]]:
             if (schema, name) in NOT_COMPARED:
                 continue
             cursor = connection.execute(sql.SQL("select * from {} limit 0").format(sql.Identifier(schema, name)))
-            columns = [column.name for column in cursor.description or () if column.name not in TIMES]
+            columns = sorted(column.name for column in cursor.description or () if column.name not in TIMES)
             listed = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(column)) for column in columns)
             rows = connection.execute(sql.SQL("select {} from {} order by {}").format(listed, sql.Identifier(schema, name), listed))
             found[f"{schema}.{name}"] = rows.fetchall()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 from warehouse.profile import ROOT
+from warehouse.records import declared_records
 
 # What gate verdicts and publications depend on …
 CODE = ("dbt", "extractors", "expectations")
@@ -15,6 +17,8 @@ CODE = ("dbt", "extractors", "expectations")
 CORE = ("dbt/dbt_project.yml", "dbt/macros", "dbt/seeds", "dbt/models/staging", "dbt/models/core", "dbt/models/star/facts")
 # What the parsers of all sources read by.
 READING = ("extractors/rows.py", "extractors/decode.py", "extractors/workbook.py")
+# What flat records are read by, beside their declaration.
+RECORDS = ("extractors/declared.py", "extractors/records/__init__.py", "extractors/records/parse.py")
 SUFFIXES = {".py", ".sql", ".yml", ".csv", ".md"}
 # made by dbt, data rather than code, or said of the folder; what dbt writes into the comments of columns lies in other .md files
 LEFT_OUT = {"target", "logs", "bundled", "__pycache__", "README.md"}
@@ -34,10 +38,14 @@ def core_fingerprint() -> str:
 
 @cache
 def parser_fingerprint(source: str) -> str:
-    """12 hexadecimal digits over the code that reads the bytes of a source."""
+    """12 hexadecimal digits over the code that reads the bytes of a source, declarations of flat records among it."""
     folder = ROOT / "extractors" / source
     own = [str(file.relative_to(ROOT)) for file in sorted(folder.glob("*.py")) if file.name != "client.py"]
-    return _fingerprint(ROOT, [*own, *READING])
+    if not (records := declared_records(source, ROOT)):
+        return _fingerprint(ROOT, [*own, *READING])
+    declared = json.dumps({name: said for name, (_, said) in records.items()}, sort_keys=True, ensure_ascii=False)
+    read_by = _fingerprint(ROOT, [*own, *READING, *RECORDS])
+    return hashlib.sha256(f"{read_by}\n{declared}".encode()).hexdigest()[:12]
 
 
 @cache

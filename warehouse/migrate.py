@@ -1,4 +1,4 @@
-"""Migrations of the schemas that are not dbt's, by Alembic."""
+"""Migrations of the schemas that are not dbt's, by Alembic, and the raw tables that sources declare."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from alembic.config import Config
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.exc import OperationalError
 
+from warehouse import raw_tables, records
 from warehouse.connection import LostError, alone_on_the_server, connect, ensure_database, session
 from warehouse.profile import Profile
 from warehouse.roles import ensure_roles
@@ -28,5 +29,10 @@ def to_head(profile: Profile) -> None:
         with create_engine("postgresql+psycopg://", creator=lambda: session(profile), poolclass=NullPool).begin() as link:
             config.attributes["connection"] = link
             command.upgrade(config, "head")
+        if tables := records.declared_tables():
+            # before any staging view reads them
+            with connect(profile, "koshi_owner") as connection:
+                for shape, columns in tables.items():
+                    raw_tables.make(connection, shape, columns)
     except OperationalError as error:
         raise LostError(f"the server ended a session ({one_line(str(error.orig))}): what was not committed is undone, run again") from error

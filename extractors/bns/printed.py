@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from extractors.bns.decode import decode_table, text_or_none
+from extractors.decode import decode_table, text_or_none
 from extractors.rows import Answered, ContractError, Parsed, Row, by_slice
 from extractors.source import Dataset
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from extractors.bns.decode import decode_table, text_or_none
 from extractors.bns.scope import in_scope
+from extractors.decode import decode_table, text_or_none
 from extractors.rows import WHOLE, Answered, ContractError, Parsed, Row, by_slice, one_slice_an_answer
 from extractors.source import Dataset
 

@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from extractors.bns.decode import text_or_none
 from extractors.bns.scope import in_scope
 from extractors.bns.table import ELEMENT
-from extractors.decode import decode_json
+from extractors.decode import decode_json, text_or_none
 from extractors.rows import WHOLE, Answered, ContractError, Parsed, Row
 from extractors.source import Dataset
 

@@ -77,7 +77,7 @@ def test_what_is_declared_besides_does_not_change_what_a_sample_is_asked(code: s
     after = declare(code, dataset, **more(code, dataset))
     for folder in archive.deliveries(code, dataset):
         transports = [ReplayTransport(archive, code, dataset, folder) for _ in range(2)]
-        asked = [client_of(code).fetch(source, source.dataset(dataset), transport)
+        asked = [client_of(code, source.dataset(dataset)).fetch(source, source.dataset(dataset), transport)
                  for source, transport in zip((before, after), transports, strict=True)]  # fmt: skip
         assert asked[0] == asked[1] != []
         transports[1].check()

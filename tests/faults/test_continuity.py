@@ -79,7 +79,9 @@ def _delivery(profile: Profile, source: str, dataset: str, day: int) -> list[Sna
     bundled, archive, delivered = Archive(str(BUNDLED_ARCHIVE)), archive_of(profile), f"2026-11-26T00:{day:02}:00+00:00"
     folder = bundled.deliveries(source, dataset)[0 if source == "undesa" else -1]
     declared = load_source(source)
-    asked = client_of(source).fetch(declared, declared.dataset(dataset), ReplayTransport(bundled, source, dataset, folder))
+    asked = client_of(source, declared.dataset(dataset)).fetch(
+        declared, declared.dataset(dataset), ReplayTransport(bundled, source, dataset, folder)
+    )
     written = []
     for number, snapshot in enumerate(asked, 1):
         body = bundled.body(snapshot) + b"\n" * day
