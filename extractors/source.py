@@ -15,6 +15,8 @@ from warehouse.profile import ROOT
 
 Capture = Literal["live", "recorded", "reconstructed", "transcribed"]
 ByHand = Literal["recorded", "reconstructed", "transcribed"]  # what a person may say of a file
+# How far the figures of a dataset may be handed on. Of several answers under several terms the narrowest counts.
+Redistribution = Literal["open", "share-alike", "quote-only", "unknown"]
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -70,6 +72,9 @@ class Dataset(Declared):
     title: Labels
     shape: str = Field(pattern=r"^[a-z_]+$", description="the raw table")
     slices: str = Field(description="what one slice is, in words")
+    redistribution: Redistribution = Field(
+        description="open with the attribution, share-alike under the same licence, quote-only single figures, unknown if nobody says"
+    )
     request: dict[str, Any]
     quarantine_max_share: float = Field(default=0.0, ge=0, le=1, description="share of rows above which gate 1 rejects the release")
     continuity: Continuity = Continuity()
