@@ -15,7 +15,7 @@ export KOSHI_PROFILE := live
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test lint unit test-system faults histories fuzz chaos bench serve report init url dbt-env psql record status rollback unpin decide stop clean replay check backup restore lock
+.PHONY: help setup setup-dev run test lint unit test-system faults histories fuzz chaos bench serve report init url dbt-env psql record status rollback unpin decide stop clean replay check check-source backup restore lock
 
 # nothing is asked of a network; digests and keys of ours are hexadecimal, and the locks, journals and answers are full of them
 SECRETS := --no-verify --disable-plugin HexHighEntropyString --exclude-files '\.lock$$|^tests/journals/|^extractors/bundled/archive/'
@@ -26,7 +26,7 @@ $(foreach name,$(ASKED),$(eval override $(name) := $$(value $(name))))
 export $(ASKED)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # uv installs 170 packages in seconds and checks every hash; pip brings uv itself, checked as well
 $(VENV)/uv-ready: requirements-uv.lock
@@ -113,6 +113,9 @@ replay: setup ## make the warehouse from archive and journal
 
 check: setup ## verify archive, journal, ledger and rows against each other
 	@$(PY) pipeline.py check
+
+check-source: setup ## name every place that does not know a dataset: make check-source SOURCE=...
+	@$(PY) pipeline.py check-source
 
 backup: setup ## copy archive and journal: make backup FOLDER=...
 	@$(PY) pipeline.py backup

@@ -264,6 +264,23 @@ def status() -> None:
         datasets.show(console, datasets.lines(profile), with_releases=True)
 
 
+@app.command("check-source")
+def check_source(source: Annotated[str, typer.Argument(envvar="SOURCE", help="The source's code: its folder in extractors.")]) -> None:
+    """Names every place that does not know a dataset of the source, and what to write there. Exit 1 if there is any."""
+    from expectations import places
+
+    profile, console = _profile(), Console()
+    with _told(console):
+        migrate.to_head(profile)
+        missing = places.of_source(profile, source)
+        for place, names in missing.items():
+            say(console, (place.file, "bold"), f"  {place.write}", (f"  (for {', '.join(names)})", "dim"))
+        if missing:
+            say(console, (f"{counted(len(missing), 'place')} to write before {source} can be taken in", "red"))
+            raise typer.Exit(BROKEN)
+        say(console, f"{source} is known everywhere")
+
+
 @app.command()
 def stop() -> None:
     """Stops the embedded server."""
@@ -349,7 +366,7 @@ def _copied(deed: Callable[[Profile], Copied], done: str) -> None:
 
 @app.command()
 def record(
-    source: Annotated[str, typer.Argument(envvar="SOURCE", help="As in extractors/: bns, iom, uis, undesa.")],
+    source: Annotated[str, typer.Argument(envvar="SOURCE", help="The source's code: its folder in extractors.")],
     dataset: Annotated[str, typer.Argument(envvar="DATASET", help="As in source.yml.")],
     files: Annotated[list[Path], typer.Argument(envvar="FILE", help="What the agency answered; several for one delivery.")],
     capture: Annotated[ByHand, typer.Option(envvar="CAPTURE", help="The agency's own, made from figures, or from print.")],

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import importlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from expectations.check import Suite
 from expectations.suites.continuity import same_unit, still_there
-from extractors.source import load_source
+from expectations.suites.default import default_suite, usual_view, view_of
+from extractors.source import load_source, source_codes
 from warehouse.connection import connect
 from warehouse.profile import ROOT, Profile
 from warehouse.wording import counted
@@ -42,32 +44,46 @@ class MissingPlaceError(RuntimeError):
 
 def check(profile: Profile, source: str, dataset: str, root: Path = ROOT) -> None:
     """Raises `MissingPlaceError` with every place under `root`, and every table of the profile's database, that the dataset lacks."""
-    if missing := [
+    if missing := _lacking(profile, source, dataset, root):
+        raise MissingPlaceError(source, dataset, missing)
+
+
+def of_source(profile: Profile, source: str, root: Path = ROOT) -> dict[Missing, list[str]]:
+    """Every place that the source lacks, with the datasets that lack it. Raises `SourceError` if there is no such source.
+
+    Beside what `check` asks it names the pool, without which no scheduler starts a dataset.
+    """
+    found: dict[Missing, list[str]] = {}
+    for dataset in load_source(source, root / "extractors").datasets:
+        for place in [*_lacking(profile, source, dataset, root), *_pool(source, root)]:
+            found.setdefault(place, []).append(dataset)
+    return found
+
+
+def _lacking(profile: Profile, source: str, dataset: str, root: Path) -> list[Missing]:
+    return [
         *_modules(source, dataset, root),
         *_raw(profile, source, dataset, root),
         *_suite(source, dataset, root),
         *_cube(source, dataset, root),
-    ]:
-        raise MissingPlaceError(source, dataset, missing)
+    ]
 
 
 def suite_of(source: str, dataset: str, schema: str) -> Suite:
-    """The suite of gate 1 for a dataset, with what is asked of every dataset; `schema` holds the staging views.
+    """The suite of gate 1 for a dataset, its own or the default one, with what is asked of every dataset; `schema` holds the staging views.
 
-    Raises `MissingPlaceError` if there is none, or if it has no key.
+    Raises `MissingPlaceError` if there is none, if there are two, or if it has no key.
     """
-    try:
-        module = importlib.import_module(f"expectations.suites.{source}")
-    except ModuleNotFoundError as error:
-        if error.name != f"expectations.suites.{source}":
-            raise
-        raise MissingPlaceError(source, dataset, [_no_suite(source, dataset)]) from None
-    try:
-        suite: Suite = module.gate1(dataset, schema)
-    except KeyError as error:
-        if error.args != (dataset,):
-            raise
-        raise MissingPlaceError(source, dataset, [_no_suite(source, dataset)]) from None
+    suite = _own_suite(source, dataset, schema)
+    declared = load_source(source).datasets.get(dataset) if source in source_codes() else None
+    judged = declared.suite if declared else None
+    if suite and judged:
+        what = f"no `suite` of {dataset}, or no gate1({dataset!r}, …) in expectations/suites/{source}.py: one of them judges"
+        raise MissingPlaceError(source, dataset, [Missing(f"extractors/{source}/source.yml", what)])
+    if declared and judged:
+        suite = default_suite(source, dataset, declared, judged)
+    if suite is None:
+        raise MissingPlaceError(source, dataset, [_no_suite(source, dataset)])
     if not suite.key:
         what = "Suite.key: the columns of the staging view that say what a row is about"
         raise MissingPlaceError(source, dataset, [Missing(f"expectations/suites/{source}.py", what)])
@@ -75,9 +91,28 @@ def suite_of(source: str, dataset: str, schema: str) -> Suite:
     return replace(suite, checks=[*suite.checks, same_unit(suite.key), still_there(suite.key, bounds)])
 
 
+def _own_suite(source: str, dataset: str, schema: str) -> Suite | None:
+    """What `expectations/suites/<source>.py` asks of the dataset; None if it does not exist or does not know the dataset."""
+    try:
+        module = importlib.import_module(f"expectations.suites.{source}")
+    except ModuleNotFoundError as error:
+        if error.name != f"expectations.suites.{source}":
+            raise
+        return None
+    try:
+        suite: Suite = module.gate1(dataset, schema)
+    except KeyError as error:
+        if error.args != (dataset,):
+            raise
+        return None
+    return suite
+
+
 def _no_suite(source: str, dataset: str) -> Missing:
     return Missing(
-        f"expectations/suites/{source}.py", f"gate1({dataset!r}, schema) -> Suite: the checks of the dataset and its staging view"
+        f"expectations/suites/{source}.py",
+        f"gate1({dataset!r}, schema) -> Suite: the checks of the dataset and its staging view; or, for the checks of every dataset,"
+        f" `suite: {{key: […], unit: …}}` in extractors/{source}/source.yml",
     )
 
 
@@ -103,14 +138,19 @@ def _raw(profile: Profile, source: str, dataset: str, root: Path) -> Iterator[Mi
 
 
 def _suite(source: str, dataset: str, root: Path) -> Iterator[Missing]:
-    if not (root / f"expectations/suites/{source}.py").is_file():
-        yield _no_suite(source, dataset)
-        return
+    judged = load_source(source, root / "extractors").dataset(dataset).suite
     try:
-        view = suite_of(source, dataset, "staging").view
+        if (root / f"expectations/suites/{source}.py").is_file():
+            view = suite_of(source, dataset, "staging").view
+        elif judged:
+            view = view_of(source, dataset, judged)
+        else:
+            raise MissingPlaceError(source, dataset, [_no_suite(source, dataset)])
     except MissingPlaceError as error:
         yield from error.missing
-        return
+        if any((root / f"dbt/models/staging/{source}").glob("*.sql")):
+            return  # the suite will say which of them it looks at
+        view = usual_view(source, dataset)
     yield from _staging(source, view, root)
 
 
@@ -132,3 +172,8 @@ def _cube(source: str, dataset: str, root: Path) -> Iterator[Missing]:
         known = {(row["source_code"], row["dataset"]) for row in csv.DictReader(file)}
     if (source, dataset) not in known:
         yield Missing("dbt/seeds/cube.csv", f"a row for each table of {source}.{dataset}: else its facts have no cube")
+
+
+def _pool(source: str, root: Path) -> Iterator[Missing]:
+    if f"koshi_{source}" not in json.loads((root / "dags/pools.json").read_text("utf-8")):
+        yield Missing("dags/pools.json", f"the pool koshi_{source} of one slot: else no scheduler starts its datasets")

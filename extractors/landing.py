@@ -21,6 +21,9 @@ from warehouse.journal import Journal
 from warehouse.keys import content_key
 from warehouse.steps import reached, step
 
+# What a dataset that is declared no more is read with, beside what its deliveries keep; no row depends on it
+UNDECLARED = {"title": {"kk": "", "ru": "", "en": ""}, "slices": "", "redistribution": "unknown"}
+
 
 @dataclass
 class Landed:
@@ -99,7 +102,7 @@ def as_declared(source: Source, dataset_name: str, declaration: dict[str, Any] |
     if declaration is None:
         return source.dataset(dataset_name)
     known = source.datasets.get(dataset_name)
-    more = known.model_dump(exclude={"shape", "request"}) if known else {"title": {"kk": "", "ru": "", "en": ""}, "slices": ""}
+    more = known.model_dump(exclude={"shape", "request"}) if known else UNDECLARED
     return Dataset.model_validate(more | declaration)
 
 

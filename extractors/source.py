@@ -16,6 +16,8 @@ from warehouse.profile import ROOT
 
 Capture = Literal["live", "recorded", "reconstructed", "transcribed"]
 ByHand = Literal["recorded", "reconstructed", "transcribed"]  # what a person may say of a file
+# How far the figures of a dataset may be handed on. Of several answers under several terms the narrowest counts.
+Redistribution = Literal["open", "share-alike", "quote-only", "unknown"]
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -59,6 +61,14 @@ class Continuity(Declared):
     factor: float = Field(default=2.0, gt=1, description="what a changed figure is changed by, up or down")
 
 
+class Judged(Declared):
+    """What gate 1 asks of a dataset that has no suite of its own in `expectations/suites`."""
+
+    key: tuple[str, ...] = Field(min_length=1, description="columns of the staging view that say what a row is about, with its period")
+    unit: Literal["persons", "other"] = Field(description="persons are whole")
+    view: str = Field(default="", pattern=r"^(stg_[a-z0-9_]+)?$", description="the staging view; stg_<source>__<dataset> if not given")
+
+
 class Dataset(Declared):
     """One thing a source publishes. `request` holds the agency's own parameters, read by the source's client and parser.
 
@@ -68,10 +78,14 @@ class Dataset(Declared):
     title: Labels
     shape: str = Field(pattern=r"^[a-z_]+$", description="the raw table")
     slices: str = Field(description="what one slice is, in words")
+    redistribution: Redistribution = Field(
+        description="open with the attribution, share-alike under the same licence, quote-only single figures, unknown if nobody says"
+    )
     request: dict[str, Any]
     records: Records | None = None
     quarantine_max_share: float = Field(default=0.0, ge=0, le=1, description="share of rows above which gate 1 rejects the release")
     continuity: Continuity = Continuity()
+    suite: Judged | None = Field(default=None, description="the default checks, for a dataset without checks of its own")
     after: str = Field(default="", description="the dataset of the same source that gate 1 compares it with, and that is taken in first")
     out_of_scope: str = Field(default="", description="what the agency delivers and we do not take: counted, not absorbed")
     only_transcribed: bool = Field(default=False, description="published in print only; the live profile uses the bundled transcription")

@@ -65,10 +65,15 @@ class Line:
     details: tuple[str, ...] = ()
     releases: str = ""
     undecided: int = 0
+    redistribution: str = ""
 
     def data(self) -> dict[str, Any]:
         """For `meta.run` and run.json."""
-        return {key: value for key, value in asdict(self).items() if key not in ("name", "title", "at") and value not in ("", None, (), 0)}
+        return {
+            key: value
+            for key, value in asdict(self).items()
+            if key not in ("name", "title", "at", "redistribution") and value not in ("", None, (), 0)
+        }
 
 
 def lines(profile: Profile, since: datetime | None = None, broken: Mapping[str, str] | None = None) -> list[Line]:
@@ -77,7 +82,7 @@ def lines(profile: Profile, since: datetime | None = None, broken: Mapping[str, 
     With `since` only attempts that began then or later count, as of one run; `broken` says, by the name of a dataset or of another task,
     what failed in it beside the attempts.
     """
-    declared = {f"{code}.{name}": dataset.title.en for code in source_codes() for name, dataset in load_source(code).datasets.items()}
+    declared = {f"{code}.{name}": dataset for code in source_codes() for name, dataset in load_source(code).datasets.items()}
     with connect(profile) as connection:
         tried = {name: attempt for name, attempt in attempts.last(connection).items() if not since or attempt.started_at >= since}
         standing, remarks = _standing(connection), _remarks(connection)
@@ -89,7 +94,8 @@ def lines(profile: Profile, since: datetime | None = None, broken: Mapping[str, 
         attempt = tried.get(name) or _untried(name, broken or {}, is_declared=name in declared, is_run=since is not None)
         line = _line(profile, attempt, standing.get(name, []), remarks.get(name, []))
         releases = f"{', '.join(states[name])}" if name in states else "none"
-        found.append(Line(**vars(line) | {"title": declared.get(name, name), "releases": releases}))
+        title, terms = (declared[name].title.en, declared[name].redistribution) if name in declared else (name, "")
+        found.append(Line(**vars(line) | {"title": title, "redistribution": terms, "releases": releases}))
     return found
 
 
@@ -161,6 +167,7 @@ def show(console: Console, found: list[Line], *, with_releases: bool = False) ->
     """Prints the lines: the dataset, the word, what happened; below it where it was asked, what stands rejected or held, what to do."""
     for line in found:
         more = [f"releases: {line.releases}", *([f"tried {line.at:%Y-%m-%d %H:%M:%S} UTC"] if line.at else [])] if with_releases else []
+        more += [f"redistribution: {line.redistribution}"] if with_releases and line.redistribution else []
         happened = "; ".join([trimmed(line.happened), *more])
         say(console, (line.name, "bold"), "  ", (line.word, STYLES.get(line.word, "")), f"  {happened}")
         if line.url:

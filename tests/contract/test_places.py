@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from typer.testing import CliRunner
 
+import pipeline
 from expectations import places
+from expectations.check import BATCH, Suite
 from expectations.intake import take_in
-from expectations.places import MissingPlaceError, check, suite_of
-from extractors.source import load_source, source_codes
+from expectations.places import MissingPlaceError, check, of_source, suite_of
+from expectations.settle import settle
+from expectations.suites import bns, iom
+from expectations.suites.default import default_suite
+from extractors.source import Dataset, Judged, load_source, source_codes
 from tests import small
 from tests.state import read
 from warehouse.connection import connect
 from warehouse.profile import ROOT, Profile
 
-KNOWN = ("extractors", "expectations/suites", "dbt/models/staging", "dbt/models/core", "dbt/seeds")
+KNOWN = ("dags", "extractors", "expectations/suites", "dbt/models/staging", "dbt/models/core", "dbt/seeds")
 VIEW = "stg_bns__population"
 
 
@@ -56,6 +63,7 @@ def test_a_forgotten_file_is_named(profile: Profile, root: Path, file: str, writ
     [missing] = caught.value.missing
     assert missing.file == file
     assert write in missing.write
+    assert "population" in of_source(profile, "bns", root)[missing]
 
 
 @pytest.mark.parametrize(
@@ -74,6 +82,106 @@ def test_a_forgotten_line_is_named(profile: Profile, root: Path, file: str, line
     with pytest.raises(MissingPlaceError) as caught:
         check(profile, "bns", "population", root)
     assert [missing.file for missing in caught.value.missing] == [named]
+    assert {missing.file for missing in of_source(profile, "bns", root)} == {named}
+
+
+def test_all_that_a_source_lacks_is_named_at_once(profile: Profile, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = {"KOSHI_DATABASE": profile.database, "KOSHI_JOURNAL": profile.journal, "KOSHI_ARCHIVE": profile.archive}
+    assert of_source(profile, "iom", root) == {}
+    done = CliRunner().invoke(pipeline.app, ["check-source", "iom"], env=variables)
+    assert (done.exit_code, done.output) == (0, "iom is known everywhere\n")
+    gone = ["extractors/iom/client.py", "extractors/iom/parse.py", f"dbt/models/staging/iom/{iom.VIEW}.sql", "expectations/suites/iom.py"]
+    for file in gone:
+        (root / file).unlink()
+    for file in ("dbt/seeds/cube.csv", "dags/pools.json", "dbt/models/core/release_period.sql"):
+        text = (root / file).read_text("utf-8")
+        (root / file).write_text(text.replace("iom", "moi"), encoding="utf-8")
+        gone.append(file)
+    assert sorted(missing.file for missing in of_source(profile, "iom", root)) == sorted(gone)
+    monkeypatch.setattr(places, "of_source", lambda profile, source: of_source(profile, source, root))
+    done = CliRunner().invoke(pipeline.app, ["check-source", "iom"], env=variables)
+    assert done.exit_code == 1
+    assert all(file in done.output for file in gone)
+    assert "7 places to write before iom can be taken in" in done.output
+    done = CliRunner().invoke(pipeline.app, ["check-source", "nowhere"], env=variables)
+    assert done.exit_code == 1
+    assert "no source 'nowhere'" in done.output
+
+
+def test_what_one_dataset_lacks_keeps_nothing_else_from_readers(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    small.fill(profile)
+    lacking, known = [places.Missing("dbt/seeds/cube.csv", "a row")], places._cube
+    monkeypatch.setattr(places, "_cube", lambda source, name, root: lacking if name == "population" else known(source, name, root))
+    with pytest.raises(MissingPlaceError, match=r"^bns\.population: "):
+        take_in(profile, "bns", "population")
+    assert [take_in(profile, "bns", name).became for name in ("external_arrivals", "external_departures")] == ["taken", "taken"]
+    settle(profile)
+    assert read(profile, "select dataset, state from meta.release order by 1") == [
+        ("external_arrivals", "published"),
+        ("external_departures", "published"),
+    ]
+
+
+def _by_default(monkeypatch: pytest.MonkeyPatch, *key: str) -> None:
+    """From now on arrivals have no checks of their own, but the declaration of the default ones."""
+    bureau = load_source("bns")
+    judged = Judged(key=key, unit="persons", view="stg_bns__external_migration")
+    arrivals = bureau.datasets["external_arrivals"].model_copy(update={"suite": judged})
+    declared = bureau.model_copy(update={"datasets": bureau.datasets | {"external_arrivals": arrivals}})
+    monkeypatch.setattr(places, "load_source", lambda *_: declared)
+
+    def nothing_known(dataset: str, _: str) -> None:
+        raise KeyError(dataset)
+
+    monkeypatch.setattr(bns, "gate1", nothing_known)
+
+
+def test_a_dataset_without_a_suite_of_its_own_is_judged_by_the_default_one(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    _by_default(monkeypatch, "area_code", "year")
+    check(profile, "bns", "external_arrivals")
+
+    def judged(values: dict[int, object], day: str) -> tuple[str, str]:
+        small.put(profile, "external_arrivals", small.tree(values), day)
+        [verdict] = take_in(profile, "bns", "external_arrivals").verdicts
+        return verdict.state, verdict.said
+
+    sound = small.arrivals()
+    assert judged(sound, "2026-02-01") == ("accepted", "")
+    assert judged(sound | {2020: 3 * 1020}, "2026-02-02") == ("accepted", "")
+    warned = "select expectation from quality.validation_result where not success and outcome = 'warn'"
+    assert read(profile, warned) == [("no figure is revised by more than 100%",)]
+    state, said = judged({year: value for year, value in sound.items() if year != 2019}, "2026-02-03")
+    assert (state, "no observation of the release below is missing: at KAZ, 2019" in said) == ("rejected", True)
+    state, said = judged(sound | {2020: "many"}, "2026-02-04")
+    assert (state, "every value is readable" in said) == ("rejected", True)
+    _by_default(monkeypatch, "area_code")
+    state, said = judged(sound | {2021: 1031}, "2026-02-05")
+    assert (state, "one row for each area_code" in said) == ("rejected", True)
+
+
+def test_the_default_suite_asks_for_whole_persons_where_persons_are_counted(profile: Profile) -> None:
+    declared = load_source("iom").dataset("missing_migrants")
+    [whole] = [each for each in _default(declared, "persons").checks if each.name == "persons are whole"]
+    rows = "(values (1, 2, 'a', 7.0), (1, 2, 'b', 7.5), (1, 2, 'c', null)) as line (release_key, snapshot_key, source_row, value)"
+    assert read(profile, whole.offenders.replace(BATCH, rows)) == [(1, 2, "b", "found 7.5 persons")]
+    assert "persons are whole" not in [each.name for each in _default(declared, "other").checks]
+    # rows may be set aside where the dataset says how many
+    assert whole.outcome == "quarantine"
+    [strict] = [each for each in _default(load_source("uis").dataset("outbound_totals"), "persons").checks if each.name == whole.name]
+    assert strict.outcome == "reject"
+
+
+def _default(declared: Dataset, unit: Literal["persons", "other"]) -> Suite:
+    return default_suite("agency", "d", declared, Judged(key=("year",), unit=unit))
+
+
+def test_a_dataset_has_one_suite(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = bns.gate1
+    _by_default(monkeypatch, "area_code", "year")
+    assert suite_of("bns", "external_arrivals", "staging").view == "stg_bns__external_migration"
+    monkeypatch.setattr(bns, "gate1", own)
+    with pytest.raises(MissingPlaceError, match=r"extractors/bns/source\.yml: no `suite` of external_arrivals, or no gate1"):
+        check(profile, "bns", "external_arrivals")
 
 
 def test_a_forgotten_migration_is_named_and_nothing_lands(profile: Profile) -> None:

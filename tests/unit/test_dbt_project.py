@@ -58,6 +58,14 @@ def test_no_model_ends_in_a_select_that_repeats_a_list(file: Path) -> None:
     assert listed is None, f"{file.name} ends in {last.strip()[:80]!r}"
 
 
+@pytest.mark.parametrize("view", [file.stem for file in MODELS if "staging" in file.parts])
+def test_each_staging_view_feeds_a_fact_and_the_periods(view: str) -> None:
+    """dbt knows what a model depends on before it knows its graph, so the names stand in the text: all of the folder do."""
+    readers = {file.stem for file in (DBT / "models" / "core").glob("*.sql") if f"'{view}'" in file.read_text("utf-8")}
+    assert "release_period" in readers
+    assert len(readers) > 1
+
+
 def test_no_two_nodes_have_one_name() -> None:
     names = [file.stem for file in MODELS] + [file.stem for file in (DBT / "seeds").glob("*.csv")]
     assert [name for name, count in Counter(names).items() if count > 1] == []

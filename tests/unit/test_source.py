@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from extractors.landing import as_declared, declaration_of
 from extractors.source import SourceError, load_source, source_codes
 
 GOOD = """
@@ -19,6 +20,7 @@ datasets:
     title: {kk: a, ru: b, en: c}
     shape: some_table
     slices: delivered whole
+    redistribution: open
     request: {}
 """
 
@@ -44,6 +46,28 @@ def test_a_missing_language_is_named(tmp_path: Path) -> None:
     _write(tmp_path, GOOD.replace("name: {kk: a, ru: b, en: c}", "name: {ru: b, en: c}"))
     with pytest.raises(SourceError, match=r"name\.kk"):
         load_source("agency", tmp_path)
+
+
+@pytest.mark.parametrize("written", ["", "    redistribution: free\n"])
+def test_a_dataset_says_how_far_its_figures_may_be_handed_on(tmp_path: Path, written: str) -> None:
+    _write(tmp_path, GOOD.replace("    redistribution: open\n", written))
+    with pytest.raises(SourceError, match=r"(?s)agency/source\.yml.*datasets\.d\.redistribution"):
+        load_source("agency", tmp_path)
+
+
+def test_how_far_figures_may_be_handed_on_is_not_kept_with_a_delivery(tmp_path: Path) -> None:
+    _write(tmp_path, GOOD)
+    source = load_source("agency", tmp_path)
+    kept = declaration_of(source.dataset("d"))
+    assert kept == {"shape": "some_table", "request": {}}
+    assert as_declared(source.model_copy(update={"datasets": {}}), "d", kept).redistribution == "unknown"
+    assert as_declared(source, "d", kept).redistribution == "open"
+
+
+def test_the_terms_of_a_source_bind_its_datasets() -> None:
+    for code in source_codes():
+        if "-SA" in load_source(code).licence:
+            assert {dataset.redistribution for dataset in load_source(code).datasets.values()} == {"share-alike"}, code
 
 
 def test_an_unknown_dataset_names_those_there_are(tmp_path: Path) -> None:
