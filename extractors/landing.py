@@ -242,11 +242,22 @@ class _Slice:
         return Standing(*row) if row else None
 
     def _below(self) -> Standing | None:
-        """The release of the slice ranked directly below, accepted or waiting for a person's decision: said again it is nothing new."""
+        """The release of the slice ranked directly below, accepted or waiting for a person's decision: said again it is nothing new.
+
+        An edition does not confirm a retrieval of unknown edition: that stays below every edition, and would take this one with it.
+        """
         row = self.connection.execute(
             "select release_key, row_digest, edition, parse_number from meta.release where source = %s and dataset = %s and slice = %s"
-            " and rank <= %s and state = any(%s) and row_digest <> '' order by rank desc, parse_number desc, release_key desc limit 1",
-            [self.about.source, self.about.dataset_name, self.name, self.rank, [*ledger.ACCEPTED_STATES, ledger.UNDECIDED]],
+            " and rank <= %s and rank_basis = any(%s) and state = any(%s) and row_digest <> ''"
+            " order by rank_basis = 'agency' desc, rank desc, parse_number desc, release_key desc limit 1",
+            [
+                self.about.source,
+                self.about.dataset_name,
+                self.name,
+                self.rank,
+                ["agency"] if self.basis == "agency" else ["agency", "retrieved"],
+                [*ledger.ACCEPTED_STATES, ledger.UNDECIDED],
+            ],
         ).fetchone()
         return Standing(*row) if row else None
 

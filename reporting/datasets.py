@@ -27,7 +27,8 @@ STANDING = """
 select * from (
     select distinct on (source, dataset, slice) source || '.' || dataset as name, slice, edition, release_key, state,
         coalesce(reason, '') as reason
-    from meta.release where slice <> %s order by source, dataset, slice, rank desc, parse_number desc, release_key desc
+    from meta.release where slice <> %s
+    order by source, dataset, slice, rank_basis = 'agency' desc, rank desc, parse_number desc, release_key desc
 ) as top where state in ('rejected', 'undecided', 'held') order by name, state desc, slice
 """
 # Of the last delivery of each dataset what readers have and it lacks; and each delivery that came, it says, at a time yet to come

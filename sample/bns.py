@@ -26,6 +26,11 @@ WORKBOOK_FILE = "bns_6584_population_by_region_sex_2000_2023_ru.xlsx"
 WORKBOOK_COPIED = "2023-07-19T04:31:56+00:00"
 EXTRACT_FILE = "bns_region_balance_extract_2022_2025.csv"
 EXTRACT_COPIED = "2026-09-30T00:00:00+00:00"
+EDITION = "2026-04-30"
+EDITION_FILE = "bns_6584_population_1jan_by_region_1991_2026_edition_2026_04_30.csv"
+EDITION_COPIED = "2026-11-25T00:00:00+00:00"
+# rows of that edition which the workbook of 2023 has under one name with a footnote, or not at all
+EDITION_NAMES = {"510000000": "Южно-Казахстанская", "610000000": "Туркестанская", "": "Республика Казахстан"}
 TOTAL_SHEET = "Все население"
 
 
@@ -37,7 +42,8 @@ def write(inputs: Path, archive: Archive) -> int:
     names = _territories(inputs / WORKBOOK_FILE)
     _workbook_2023(inputs / WORKBOOK_FILE, archive, source)
     _workbook_2026(inputs / EXTRACT_FILE, names, archive, source)
-    return len(TALDAU_FILES) + 2 + write_tables(inputs, archive, source)
+    _edition_2026(inputs / EDITION_FILE, names, archive, source)
+    return len(TALDAU_FILES) + 3 + write_tables(inputs, archive, source)
 
 
 def _tree(file: Path, archive: Archive, source: Source, dataset: str) -> None:
@@ -98,6 +104,27 @@ def _workbook_2026(file: Path, names: dict[str, str], archive: Archive, source: 
         sheet.append([name, *(figures[kato].get(year) for year in years)])
     note = "figures of element 6584 as extracted by a public client in September 2026: 20 regions, both sexes, 2022-2025, no republic row"
     _store_workbook(archive, source, workbook_bytes(book, None), EXTRACT_COPIED, note)
+
+
+def _edition_2026(file: Path, names: dict[str, str], archive: Archive, source: Source) -> None:
+    """The edition of 2026-04-30 in the workbook's layout: 16 regions to 2008, 20 from 2009, and the republic, both sexes."""
+    figures: dict[str, dict[int, int]] = defaultdict(dict)
+    with file.open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            figures[row["kato"]][int(row["date"][:4])] = int(_whole(row["persons"]))
+    years = sorted({year for by_year in figures.values() for year in by_year})
+    book = Workbook()
+    sheet = book.worksheets[0]
+    sheet.title = TOTAL_SHEET
+    sheet.append([None, *years])
+    # the republic stands first, as in the workbook of 2023; a region has no cell for the years in which this edition does not know it
+    for kato in sorted(figures):
+        sheet.append([EDITION_NAMES.get(kato) or names[kato], *(figures[kato].get(year) for year in years)])
+    note = (
+        "figures of element 6584, edition of 2026-04-30, from another author's cut of the workbook: republic and regions, both sexes, "
+        "1991-2026, 16 regions to 2008 and 20 from 2009; a region without a figure has an empty cell"
+    )
+    _store_workbook(archive, source, workbook_bytes(book, EDITION), EDITION_COPIED, note)
 
 
 def _store_workbook(archive: Archive, source: Source, body: bytes, delivered: str, note: str) -> None:

@@ -30,7 +30,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Release:
-    """A release that a publication may show; `order` ranks it in its slice.
+    """A release that a publication may show; `order` ranks it in its slice: an edition of the agency above a retrieval of unknown edition.
 
     Where gate 2 holds it, `held_with` is the company (see `company`) of `held_datasets` in which it failed, None in old journals.
     """
@@ -40,7 +40,7 @@ class Release:
     dataset: str
     slice: str
     edition: str
-    order: tuple[str, int, int]
+    order: tuple[bool, str, int, int]
     is_held: bool = False
     held_with: int | None = None
     held_datasets: tuple[str, ...] = ()
@@ -60,14 +60,15 @@ def pool(connection: Connection) -> dict[int, Release]:
     Releases that gate 2 holds are among them: `form` says which of them are tried again.
     """
     rows = connection.execute(
-        "select release_key, source, dataset, slice, edition, rank, parse_number, state = 'held', held_with, held_datasets"
+        "select release_key, source, dataset, slice, edition, rank_basis = 'agency', rank, parse_number, state = 'held', held_with,"
+        " held_datasets"
         " from meta.release where rows_at_hand"
         " and (state in ('accepted', 'published', 'superseded') or (state = 'held' and held_in_candidate is not null))"
         " order by release_key"
     ).fetchall()
     return {
-        key: Release(key, source, dataset, name, edition, (rank, parse, key), is_held, held_with, tuple(held_datasets or ()))
-        for key, source, dataset, name, edition, rank, parse, is_held, held_with, held_datasets in rows
+        key: Release(key, source, dataset, name, edition, (is_agency, rank, parse, key), is_held, held_with, tuple(held_datasets or ()))
+        for key, source, dataset, name, edition, is_agency, rank, parse, is_held, held_with, held_datasets in rows
     }
 
 

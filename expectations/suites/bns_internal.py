@@ -220,7 +220,8 @@ def _agrees_with_the_regions(schema: str) -> Check:
             where stated.period_kind = 'year' and stated.direction = 'balance' and not exists (
                 select 1 from meta.release as above
                 where above.source = mine.source and above.dataset = mine.dataset and above.slice = mine.slice
-                    and above.state in {ACCEPTED} and (above.rank, above.release_key) > (mine.rank, mine.release_key)
+                    and above.state in {ACCEPTED} and (above.rank_basis = 'agency', above.rank, above.release_key)
+                        > (mine.rank_basis = 'agency', mine.rank, mine.release_key)
             )
         )
         select net.release_key, max(net.snapshot_key) as snapshot_key, concat('year ', net.year) as source_row,

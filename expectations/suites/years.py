@@ -59,7 +59,8 @@ class Years:
                     ) and not exists (
                         select 1 from meta.release as above
                         where above.source = stood.source and above.dataset = stood.dataset and above.slice = stood.slice
-                            and above.state in {ACCEPTED} and (above.rank, above.release_key) > (stood.rank, stood.release_key)
+                            and above.state in {ACCEPTED} and (above.rank_basis = 'agency', above.rank, above.release_key)
+                                > (stood.rank_basis = 'agency', stood.rank, stood.release_key)
                     )
                 ))
             """

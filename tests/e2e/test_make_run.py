@@ -23,10 +23,10 @@ DECLARED = sorted(f"{code}.{name}" for code in source_codes() for name in load_s
 BALANCE = (
     "select concat_ws(' ', period_label, arrivals_persons, departures_persons, balance_persons, round(arrivals_per_10000, 1),"
     " round(departures_per_10000, 1), round(balance_per_10000, 1)) from bi.migration_balance_all"
-    " where year in (2022, 2023, 2024) or period_kind = 'range' order by 1"
+    " where year in (2022, 2023, 2024, 2025) or period_kind = 'range' order by 1"
 )
 NO_RATE = (
-    "select string_agg(year::text, ' ' order by year) from bi.migration_balance"
+    "select concat('without a rate: ', string_agg(year::text, ' ' order by year)) from bi.migration_balance"
     " where balance_per_10000 is null and rate_missing_reason > ''"
 )
 VINTAGES = (
@@ -105,9 +105,12 @@ def test_make_run_publishes_offline_and_a_second_run_finds_nothing_new(tmp_path:
     assert "2024 29282 12732 16550" in asked
     # the sums of 2006 to 2022 as printed; a range has no rate
     assert "467777 572692 -104915\n" in asked
-    assert "1991 1992 1993 1994 1995 1996 1997 1998 1999 2025" in asked
+    assert "without a rate: \n" in asked
+    # 10,000 x 16,153 / ((20,283,399 + 20,499,822) / 2) = 7.92
+    assert "2025 23761 7608 16153 11.7 3.7 7.9" in asked
     for line in ("19 2023-07-19 1505968", "19 retrieved 2026-09-30T00:00:00+00:00 1505896", "71 2023-07-19 1354507"):
         assert line in asked
+    assert "71 2026-04-30 1354559" in asked
     assert "71 retrieved 2026-09-30T00:00:00+00:00 1354556" in asked
 
 

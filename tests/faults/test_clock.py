@@ -102,8 +102,15 @@ def test_what_a_clock_behind_retrieved_is_above_what_was_landed_before(bare: Pro
 
 
 def test_which_release_is_current_is_part_of_what_a_publication_is() -> None:
-    first, second = (Release(key, "s", "d", "x", f"edition {key}", (f"{key}", 1, key)) for key in (1, 2))
-    turned = dataclasses.replace(first, order=("2/1", 1, 1))
+    first, second = (Release(key, "s", "d", "x", f"edition {key}", (True, f"{key}", 1, key)) for key in (1, 2))
+    turned = dataclasses.replace(first, order=(True, "2/1", 1, 1))
     before, after = form({1: first, 2: second}), form({1: turned, 2: second})
     assert (before.releases, after.releases) == (((1, False), (2, True)), ((1, True), (2, False)))
     assert before.key != after.key
+
+
+def test_an_edition_outranks_a_retrieval_of_unknown_edition_whenever_it_came() -> None:
+    edition = Release(1, "s", "d", "x", "2026-04-30", (True, "2026-04-30/2026-11-25", 1, 1))
+    retrieval = Release(2, "s", "d", "x", "retrieved 2026-09-30", (False, "2026-09-30", 1, 2))
+    assert form({1: edition, 2: retrieval}).releases == ((1, True), (2, False))
+    assert form({2: retrieval}).releases == ((2, True),), "without an edition it is the best that is known"

@@ -21,7 +21,7 @@ class World:
 
     def __init__(self, bad: Iterable[int] = (), keys: Iterable[int] | None = None) -> None:
         chosen = list(keys) if keys is not None else [base + number for base in (OLD, NEW) for number in range(6)]
-        self.pool = {key: Release(key, "s", f"d{key % 100}", "all", f"edition {key}", (f"{key // 100}", 1, key)) for key in chosen}
+        self.pool = {key: Release(key, "s", f"d{key % 100}", "all", f"edition {key}", (True, f"{key // 100}", 1, key)) for key in chosen}
         self.bad = set(bad)
         self.rules: list[tuple[str, frozenset[int], str]] = []
         self.attempts: list[frozenset[int]] = []
@@ -85,7 +85,7 @@ def test_whoever_is_guilty_at_whatever_stage_is_held_and_nobody_else(guilty: set
 
 def test_of_one_dataset_only_the_guilty_slices_are_held() -> None:
     world = World({NEW + 3}, keys=[NEW + number for number in range(6)])
-    world.pool = {key: Release(key, "s", "d", f"slice {key}", "e", ("1", 1, key)) for key in world.pool}
+    world.pool = {key: Release(key, "s", "d", f"slice {key}", "e", (True, "1", 1, key)) for key in world.pool}
     world.rule("all agree", range(6), "names both sides")
     assert world.held() == ({NEW + 3}, set())
 

@@ -6,14 +6,15 @@ with releases as (
 
 regions as (
     select
-        code,
-        population_from_year,
-        population_to_year
-    from {{ ref('region') }}
+        territory_cut,
+        area_code as code,
+        from_year as population_from_year,
+        to_year as population_to_year
+    from {{ ref('region_extent') }}
 ),
 
 breaks as (
-    {{ series_breaks() }}
+    {{ series_breaks(by_cut=true) }}
 ),
 
 delivered as (
@@ -23,6 +24,7 @@ delivered as (
         stock.source_row,
         stock.cube_code,
         stock.area_code,
+        stock.territory_cut,
         stock.period_kind,
         stock.period_start_date,
         stock.period_end_date,
@@ -51,6 +53,7 @@ derived as (
         string_agg(parts.source_row, '; ' order by parts.area_code) as source_row,
         parts.cube_code,
         'KAZ'::text as area_code,
+        parts.territory_cut,
         parts.period_kind,
         parts.period_start_date,
         parts.period_end_date,
@@ -69,6 +72,7 @@ derived as (
     inner join regions
         on
             parts.area_code = regions.code
+            and parts.territory_cut = regions.territory_cut
             and parts.year between coalesce(regions.population_from_year, parts.year) and coalesce(regions.population_to_year, parts.year)
     where
         parts.is_usable
@@ -87,6 +91,7 @@ derived as (
     group by
         parts.release_key,
         parts.cube_code,
+        parts.territory_cut,
         parts.period_kind,
         parts.period_start_date,
         parts.period_end_date,
@@ -103,7 +108,8 @@ derived as (
             select count(*)
             from regions as expected
             where
-                parts.year >= coalesce(expected.population_from_year, parts.year)
+                expected.territory_cut = parts.territory_cut
+                and parts.year >= coalesce(expected.population_from_year, parts.year)
                 and parts.year <= coalesce(expected.population_to_year, parts.year)
         )
 ),
@@ -115,6 +121,7 @@ stocks as (
         source_row,
         cube_code,
         area_code,
+        territory_cut,
         period_kind,
         period_start_date,
         period_end_date,
@@ -137,6 +144,7 @@ stocks as (
         source_row,
         cube_code,
         area_code,
+        territory_cut,
         period_kind,
         period_start_date,
         period_end_date,
@@ -182,6 +190,7 @@ left join breaks
     on
         breaks.dataset = 'population'
         and stocks.area_code = breaks.area_code
+        and stocks.territory_cut = breaks.territory_cut
         and stocks.period_start_date = breaks.break_date
         and stocks.value is not null
 order by stocks.period_end_date, area_key, series_key

@@ -99,6 +99,12 @@ stocks as (
         and fact.locality_key = {{ member_key('locality', "'_T'") }}
 ),
 
+-- of one edition, the latest that has both ends of the year
+pairs as (
+    select * from {{ ref('int_population__yearly') }}
+    where is_latest
+),
+
 -- the grain: each area × each of its years, and each range the literature prints
 spans as (
     select distinct
@@ -131,7 +137,8 @@ parts as (
         flows.is_provisional,
         flows.capture,
         null::text as derivation,
-        null::text as break_kind
+        null::text as break_kind,
+        null::text as pair_edition
     from spans
     inner join flows
         on
@@ -150,12 +157,43 @@ parts as (
         stocks.is_provisional,
         stocks.capture,
         stocks.derivation,
-        stocks.break_kind
+        stocks.break_kind,
+        null::text as pair_edition
     from spans
     inner join stocks
         on
             spans.area_key = stocks.area_key
             and stocks.reference_date in (spans.period_start_date, spans.period_end_date + 1)
+    left join pairs on spans.area_key = pairs.area_key and spans.period_start_date = pairs.period_start_date
+    where spans.row_kind = 'leaf' and pairs.area_key is null
+    union all
+    select
+        spans.area_key,
+        spans.period_start_date,
+        spans.period_end_date,
+        ends.role,
+        ends.release_key,
+        ends.period_key,
+        ends.value,
+        ends.is_provisional,
+        ends.capture,
+        ends.derivation,
+        ends.break_kind,
+        pairs.edition as pair_edition
+    from spans
+    inner join pairs on spans.area_key = pairs.area_key and spans.period_start_date = pairs.period_start_date
+    cross join
+        lateral (
+            values
+            (
+                'population_start', pairs.start_release_key, pairs.start_period_key, pairs.population_start, pairs.start_is_provisional,
+                pairs.start_capture, pairs.start_derivation, null
+            ),
+            (
+                'population_end', pairs.end_release_key, pairs.end_period_key, pairs.population_end, pairs.end_is_provisional,
+                pairs.end_capture, pairs.end_derivation, pairs.break_kind
+            )
+        ) as ends (role, release_key, period_key, value, is_provisional, capture, derivation, break_kind)
     where spans.row_kind = 'leaf'
 ),
 
@@ -186,7 +224,9 @@ gathered as (
             when count(parts.is_provisional) = count(parts.role) then false
         end as is_provisional,
         string_agg(distinct releases.edition, '; ') filter (where parts.role in ('arrivals', 'departures')) as edition,
-        string_agg(distinct releases.edition, '; ') filter (where parts.role in ('population_start', 'population_end'))
+        max(parts.pair_edition) is not null as is_of_one_edition,
+        string_agg(distinct coalesce(parts.pair_edition, releases.edition), '; ')
+        filter (where parts.role in ('population_start', 'population_end'))
             as population_edition,
         string_agg(distinct parts.capture, '; ') as capture,
         string_agg(distinct coalesce(made.licence, releases.licence), '; ') as licence,
@@ -213,7 +253,7 @@ measured as (
         gathered.*,
         gathered.arrivals - gathered.departures as balance,
         gathered.arrivals + gathered.departures as turnover,
-        (gathered.population_start + gathered.population_end) / 2 as population_mean
+        case when gathered.is_of_one_edition then (gathered.population_start + gathered.population_end) / 2 end as population_mean
     from gathered
 )
 
@@ -253,6 +293,10 @@ select
     round(10000 * measured.balance / measured.population_mean, 4)::numeric(12, 4) as balance_per_10000,
     case
         when measured.row_kind = 'subtotal' then 'a rate is given for single years only'
+        when measured.population_start is not null and measured.population_end is not null and measured.population_mean is null
+            then
+                'the populations of ' || measured.period_start_date || ' and ' || (measured.period_end_date + 1)
+                || ' are of no one edition'
         when measured.population_mean is null
             then
                 'no population in the current releases for '

@@ -39,18 +39,21 @@ regions as (
     select
         area_key,
         parent_area_key,
-        coalesce(population_from_year, 0) as from_year,
-        coalesce(population_to_year, 9999) as to_year
+        extent.territory_cut,
+        coalesce(extent.from_year, 0) as from_year,
+        coalesce(extent.to_year, 9999) as to_year
     from areas
-    where area_kind = 'region'
+    inner join {{ ref('region_extent') }} as extent on areas.area_code = extent.area_code
+    where areas.area_kind = 'region'
 ),
 
--- a region is made of itself, a composite of its members, the republic of the regions it has at both ends of the year
+-- a region is made of itself, a composite of its members, the republic of the regions that the edition has at both ends of the year
 members as (
     select
         area_key,
         area_key as member_area_key,
         'leaf'::text as area_level,
+        territory_cut,
         from_year,
         to_year
     from regions
@@ -59,6 +62,7 @@ members as (
         groups.group_area_key as area_key,
         groups.member_area_key,
         'subtotal'::text as area_level,
+        regions.territory_cut,
         regions.from_year,
         regions.to_year
     from {{ ref('bridge_area_group') }} as groups
@@ -68,6 +72,7 @@ members as (
         parent_area_key as area_key,
         area_key as member_area_key,
         'total'::text as area_level,
+        territory_cut,
         from_year,
         to_year
     from regions
@@ -91,18 +96,19 @@ sums as (
         {{ only_one('increase.release_key') }} as natural_increase_release_key,
         {{ only_one('internal.release_key') }} as internal_release_key
     from members
-    inner join populations on members.member_area_key = populations.area_key
+    inner join populations on members.member_area_key = populations.area_key and members.territory_cut = populations.territory_cut
     inner join periods
         on populations.period_start_date = periods.period_start_date and populations.period_end_date = periods.period_end_date
     left join increase on members.member_area_key = increase.area_key and periods.period_key = increase.period_key
     left join internal on members.member_area_key = internal.area_key and periods.period_key = internal.period_key
-    group by members.area_key, members.area_level, periods.period_key, periods.year, populations.edition
+    group by members.area_key, members.area_level, periods.period_key, periods.year, populations.edition, members.territory_cut
     having
         count(*) = (
             select count(*)
             from members as expected
             where
                 expected.area_key = members.area_key
+                and expected.territory_cut = members.territory_cut
                 -- the closed and the new regions of a year of division count, so that it makes no sum
                 and expected.from_year <= periods.year + 1
                 and expected.to_year >= periods.year
@@ -149,6 +155,9 @@ select
         when derived.internal_balance is null then 'internal and external: no table of internal moves of this year'
     end as rate_missing_reason,
     derived.is_provisional,
+    -- a part that has come and is not known to be of the edition of the populations
+    (derived.natural_increase is not null and increases.edition is distinct from derived.population_edition)
+    or (derived.internal_balance is not null and moves.edition is distinct from derived.population_edition) as is_across_vintages,
     origin.edition,
     origin.capture,
     origin.licence,
@@ -160,6 +169,9 @@ select
 from derived
 inner join areas on derived.area_key = areas.area_key
 inner join periods on derived.period_key = periods.period_key
+left join {{ ref('dim_release') }} as increases
+    on derived.natural_increase_release_key = increases.release_key and increases.rank_basis = 'agency'
+left join {{ ref('dim_release') }} as moves on derived.internal_release_key = moves.release_key and moves.rank_basis = 'agency'
 left join lateral (
     {{ provenance('array[
         derived.population_start_release_key, derived.population_end_release_key, derived.natural_increase_release_key,

@@ -130,12 +130,12 @@ populations as (
 -- the matrix is cut on the territory of today: no population of an older territory is its denominator
 territory as (
     select
-        fact.area_key,
-        max(periods.period_start_date) as present_since_date
-    from {{ ref('fct_population') }} as fact
-    inner join {{ ref('dim_period') }} as periods on fact.period_key = periods.period_key
-    where fact.is_current and fact.break_kind like '%territory%'
-    group by fact.area_key
+        breaks.area_code,
+        breaks.territory_cut,
+        max(breaks.break_date) as present_since_date
+    from ({{ series_breaks(by_cut=true) }}) as breaks
+    where breaks.dataset = 'population' and breaks.break_kind like '%territory%'
+    group by breaks.area_code, breaks.territory_cut
 ),
 
 measured as (
@@ -158,7 +158,8 @@ measured as (
     inner join periods on gathered.period_key = periods.period_key
     left join populations
         on gathered.area_key = populations.area_key and periods.period_start_date = populations.period_start_date
-    left join territory on gathered.area_key = territory.area_key
+    left join territory
+        on {{ member_key('area', 'territory.area_code') }} = gathered.area_key and populations.territory_cut = territory.territory_cut
 )
 
 select
@@ -192,7 +193,7 @@ select
             case
                 when measured.population_mean is null
                     then
-                        'no population of one vintage for ' || periods.period_start_date || ' and ' || (periods.period_end_date + 1)
+                        'no population of one edition for ' || periods.period_start_date || ' and ' || (periods.period_end_date + 1)
                 when measured.mean_of_the_time is null then 'the two populations are of different territories'
                 when measured.interregional_balance is not null and measured.mean_of_today is null
                     then 'interregional: the population is of an older territory than the matrix'

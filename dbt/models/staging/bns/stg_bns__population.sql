@@ -17,7 +17,14 @@ with cells as (
 ),
 
 releases as (
-    {{ release_rows('bns', ['population']) }}
+    select
+        release_key,
+        source,
+        dataset,
+        slice,
+        {{ territory_cut('release') }} as territory_cut
+    from {{ source('meta', 'release') }} as release
+    where source = 'bns' and dataset = 'population'
 ),
 
 labels as (
@@ -29,16 +36,26 @@ labels as (
     where scheme = 'bns_6584'
 ),
 
+-- a name means another area by year, and the year depends on the edition
 aliases as (
-    {{ territories('bns_6584') }}
+    select
+        'earlier'::text as territory_cut,
+        named.*
+    from ({{ territories('bns_6584') }}) as named
+    union all
+    select
+        '2026-04-30'::text as territory_cut,
+        named.*
+    from ({{ territories('bns_6584/2026-04-30') }}) as named
 ),
 
 regions as (
     select
-        code,
-        population_from_year,
-        population_to_year
-    from {{ ref('region') }}
+        territory_cut,
+        area_code as code,
+        from_year as population_from_year,
+        to_year as population_to_year
+    from {{ ref('region_extent') }}
 ),
 
 cubes as (
@@ -55,6 +72,7 @@ typed as (
         releases.source,
         releases.dataset,
         releases.slice,
+        releases.territory_cut,
         cells._release_key,
         cells._snapshot_key,
         cells._row,
@@ -96,14 +114,19 @@ resolved as (
                 when typed.sex_code in ('M', 'F') and typed.locality_code = '_T' then 'region_sex'
                 when typed.sex_code in ('M', 'F') and typed.locality_code in ('U', 'R') then 'region_sex_locality'
             end
-    left join aliases on typed.year is not null and {{ is_named('aliases', 'typed.territory', 'typed.year') }}
-    left join regions on aliases.area_code = regions.code
+    left join aliases
+        on
+            typed.territory_cut = aliases.territory_cut
+            and typed.year is not null
+            and {{ is_named('aliases', 'typed.territory', 'typed.year') }}
+    left join regions on aliases.area_code = regions.code and typed.territory_cut = regions.territory_cut
 )
 
 select
     {{ address() }},
     cube_code,
     area_code,
+    territory_cut,
     'instant'::text as period_kind,
     reference_date as period_start_date,
     reference_date as period_end_date,
@@ -121,7 +144,9 @@ select
     {{ bns_value_issue('value') }} as value_issue,
     case
         when year is not null and area_code is null
-            then 'found territory ' || quote_nullable(territory) || ', expected an alias of scheme bns_6584 valid in ' || year
+            then
+                'found territory ' || quote_nullable(territory) || ', expected an alias of scheme bns_6584'
+                || case when territory_cut <> 'earlier' then '/' || territory_cut else '' end || ' valid in ' || year
     end as area_issue,
     case
         when year is null
