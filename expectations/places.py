@@ -117,7 +117,7 @@ def _no_suite(source: str, dataset: str) -> Missing:
 
 
 def _modules(source: str, dataset: str, root: Path) -> Iterator[Missing]:
-    if load_source(source).dataset(dataset).records:
+    if load_source(source, root / "extractors").dataset(dataset).records:
         return  # declared: asked and read by extractors/records
     for name, what in MODULES.items():
         file = f"extractors/{source}/{name}.py"
@@ -126,7 +126,7 @@ def _modules(source: str, dataset: str, root: Path) -> Iterator[Missing]:
 
 
 def _raw(profile: Profile, source: str, dataset: str, root: Path) -> Iterator[Missing]:
-    declared = load_source(source).dataset(dataset)
+    declared = load_source(source, root / "extractors").dataset(dataset)
     shape = declared.shape
     with connect(profile) as connection:
         found = connection.execute("select to_regclass(format('raw.%%I', %s::text))", [shape]).fetchone()

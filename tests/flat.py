@@ -28,7 +28,8 @@ def declared(
     records: Mapping[str, Any] = RECORDS, request: Mapping[str, Any] = REQUEST, url: str = "https://flat.example"
 ) -> dict[str, Any]:
     """The content of its `source.yml`."""
-    dataset = {"title": LABELS, "shape": SHAPE, "slices": "whole", "request": dict(request), "records": dict(records)}
+    dataset: dict[str, Any] = {"title": LABELS, "shape": SHAPE, "slices": "whole", "redistribution": "open"}
+    dataset |= {"request": dict(request), "records": dict(records)}
     return {
         "name": LABELS, "base_urls": {"api": url}, "licence": "none", "terms_url": "https://flat.example/terms",
         "attribution": "Flatland", "http": {"min_interval_seconds": 0, "backoff_seconds": 0.01, "tries": 1}, "datasets": {NAME: dataset},
