@@ -190,10 +190,10 @@ def connect(profile: Profile, role: Role | None = None, *, autocommit: bool = Fa
 
     Raises `NoSessionError` if none can be had, `LostError` where the server ends it, `TooLongError` where it ends a statement.
     """
-    connection = _acting_as(profile, role, application_name)
     try:
         with ExitStack() as end:
-            end.enter_context(connection)  # psycopg's own way: it commits or rolls back, and ends the session
+            # psycopg's own way: it commits or rolls back, and ends the session
+            connection = end.enter_context(_acting_as(profile, role, application_name))
             connection.autocommit = autocommit
             yield connection
             if (idle := _idle.get()) is not None and not connection.closed:

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from psycopg import sql
@@ -115,6 +116,20 @@ def test_a_session_that_ended_while_it_stood_idle_is_replaced(bare: Profile) -> 
         first = _pid(bare)
         _in_a_thread(lambda: _kill_one(bare))  # which is no step of the task
         assert _pid(bare) != first
+
+
+def test_a_session_that_ends_before_its_first_use_is_lost_and_no_other_fault(bare: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = connection.session
+
+    def ended(*asked: Any, **how: Any) -> connection.Connection:
+        session = given(*asked, **how)
+        with given(bare, autocommit=True) as killer:
+            killer.execute("select pg_terminate_backend(%s, 5000)", [session.info.backend_pid])
+        return session
+
+    monkeypatch.setattr(connection, "session", ended)
+    with pytest.raises(LostError, match="the server ended a session"), connect(bare, "koshi_loader"):
+        pass
 
 
 def test_who_lost_his_lock_writes_nothing(bare: Profile) -> None:
