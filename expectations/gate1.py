@@ -61,13 +61,7 @@ def judge(profile: Profile, source: str, dataset_name: str) -> list[Verdict]:
     """
     dataset = load_source(source).dataset(dataset_name)
     with connect(profile, "koshi_loader") as connection:
-        rows = connection.execute(
-            "select release_key, slice, edition, rows_landed, case when row_digest = '' then reason end, below_key is not null"
-            " from meta.release inner join meta.release_below using (release_key)"
-            " where source = %s and dataset = %s and (state = 'landed' or (state in ('rejected', %s) and row_digest <> '' and rows_at_hand"
-            "  and verdict_fingerprint is distinct from %s)) order by slice, rank, parse_number, release_key",
-            [source, dataset_name, ledger.UNDECIDED, verdict_fingerprint(source)],
-        ).fetchall()
+        rows = ledger.unjudged(connection, source, dataset_name, verdict_fingerprint(source))
     if not rows:
         return []
     lowest = {name: key for key, name, *_ in reversed(rows)}

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import psycopg
 
-from expectations import places
-from expectations.gate1 import Verdict, judge
 from extractors.caught_up import caught_up
-from extractors.delivery import deliver
+from extractors.delivery import deliver, known
 from extractors.landing import Landed
 from extractors.polite import FetchError
 from extractors.rows import UNREADABLE
@@ -24,6 +23,9 @@ from warehouse.locks import locked
 from warehouse.profile import Profile
 from warehouse.server_home import ServerError
 from warehouse.wording import counted, one_line
+
+if TYPE_CHECKING:
+    from expectations.gate1 import Verdict
 
 # The release that an answer became which no parser could read: just now, or when its bytes came before
 UNREAD = """
@@ -110,18 +112,17 @@ class Intake:
 def take_in(profile: Profile, source: str, dataset: str, delivery: str = "") -> Intake:
     """Fetches, lands and judges the dataset, or its archived `delivery` alone.
 
-    Where the one that it is compared with (`after`) failed, it waits for that one.
+    Where the one that it is compared with (`after`) failed, it waits for that one. Where the archive alone is asked, and holds nothing new,
+    nothing is done.
 
     What became of it is recorded in `meta.attempt`, also where it fails. Raises `MissingPlaceError` where the code does not know the
     dataset, and what `deliver` and `judge` raise. Waits for somebody else who is at the dataset.
     """
     intake, begun = Intake(f"{source}.{dataset}"), time.monotonic()
     try:
-        places.check(profile, source, dataset)
-        intake.waiting_for = _waits_for(profile, source, dataset)
-        if not intake.waiting_for:
-            with locked(profile, f"dataset {source}.{dataset}", wait=True):
-                caught_up(profile, lambda: _take_in(profile, source, dataset, intake, delivery))
+        intake.deliveries = [] if delivery else known(profile, source, dataset)
+        if not intake.deliveries:
+            _take_in(profile, source, dataset, intake, delivery)
         attempt = _ended(profile, source, dataset, intake)
     except BaseException as error:
         try:
@@ -134,11 +135,21 @@ def take_in(profile: Profile, source: str, dataset: str, delivery: str = "") -> 
 
 
 def _take_in(profile: Profile, source: str, dataset: str, intake: Intake, delivery: str) -> None:
-    # what an earlier run landed and could not judge any more
-    intake.verdicts += judge(profile, source, dataset)
-    for landed in deliver(profile, source, dataset, delivery):
-        intake.deliveries.append(landed)
+    from expectations import places  # these import Great Expectations, 3 s
+    from expectations.gate1 import judge
+
+    def each() -> None:
+        # what an earlier run landed and could not judge any more
         intake.verdicts += judge(profile, source, dataset)
+        for landed in deliver(profile, source, dataset, delivery):
+            intake.deliveries.append(landed)
+            intake.verdicts += judge(profile, source, dataset)
+
+    places.check(profile, source, dataset)
+    intake.waiting_for = _waits_for(profile, source, dataset)
+    if not intake.waiting_for:
+        with locked(profile, f"dataset {source}.{dataset}", wait=True):
+            caught_up(profile, each)
 
 
 def _waits_for(profile: Profile, source: str, dataset: str) -> str:
@@ -186,6 +197,8 @@ def _last_bytes(profile: Profile, source: str, dataset: str) -> list[str]:
 
 
 def _failed(source: str, dataset: str, error: BaseException) -> Attempt:
+    from expectations import places
+
     if isinstance(error, FetchError):
         return Attempt(source, dataset, "failed", one_line(error.found), error.advice, error.url, error.status)
     if isinstance(error, places.MissingPlaceError):

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from expectations.blame import Blame, Readers, Verdict
-from expectations.gate2 import BuiltByDbt
 from expectations.judgement import Failure, Judge, Judgement, Row
 from extractors.caught_up import caught_up
 from warehouse import ledger
@@ -60,10 +59,17 @@ def settle(profile: Profile, judge: Judge | None = None) -> Settled:
     `judge` builds and judges candidates; without it dbt and Great Expectations do.
     """
     with locked(profile, BUILD, wait=True):
-        return caught_up(profile, lambda: _settle(profile, judge or BuiltByDbt()))
+        return caught_up(profile, lambda: _settle(profile, judge))
 
 
-def _settle(profile: Profile, judge: Judge) -> Settled:
+def is_settled(profile: Profile) -> bool:
+    """Whether readers see the candidate of what is accepted now, so that there is nothing to build; never where a person pinned another."""
+    with connect(profile, "koshi_loader") as connection:
+        current, releases = current_publication(connection), pool(connection)
+        return current is not None and not ledger.pinned(connection) and form(releases, still_held(releases)).key == current[0]
+
+
+def _settle(profile: Profile, judge: Judge | None) -> Settled:
     with step("candidate"), connect(profile, "koshi_loader") as connection:
         current = current_publication(connection)
         number = current[1] if current else None
@@ -82,10 +88,16 @@ def _settle(profile: Profile, judge: Judge) -> Settled:
     if current and candidate.key == current[0]:
         settled = Settled("nothing new", number, waiting=waiting)
     else:
-        settled = _Settling(profile, judge, releases, readers, current).run()
+        settled = _Settling(profile, judge or _built_by_dbt(), releases, readers, current).run()
     if settled.outcome != "published":
         sweep(profile)  # after a publication it was done
     return settled
+
+
+def _built_by_dbt() -> Judge:
+    from expectations.gate2 import BuiltByDbt  # imports Great Expectations, 3 s: only where something is judged
+
+    return BuiltByDbt()
 
 
 class _Settling:

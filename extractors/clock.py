@@ -37,13 +37,18 @@ def present(snapshots: Sequence[Snapshot]) -> str:
     return min(now(), first.retrieved_at) if first.capture == "live" else now()
 
 
+def was_ahead(connection: Connection, source: str, dataset: str, at: str) -> bool:
+    """Whether a landed delivery of the dataset says that it was retrieved after the instant `at`, and is not ranked anew yet."""
+    return connection.execute(ONE_TO_COME, [source, dataset, at]).fetchone() is not None
+
+
 def redate(connection: Connection, journal: Journal, source: str, dataset: str, at: str) -> list[str]:
     """Ranks the dataset's landed deliveries that were retrieved, they say, after the instant `at`, and returns their names.
 
     Among each other they keep their order. The caller commits. It is done before a delivery is landed: only then is that told apart from
     what really came before it.
     """
-    if not connection.execute(ONE_TO_COME, [source, dataset, at]).fetchone():
+    if not was_ahead(connection, source, dataset, at):
         return []
     latest, found = FIRST, dict[str, str]()
     for name, retrieved_at, came_after in connection.execute(LANDED, {"source": source, "dataset": dataset}).fetchall():

@@ -6,15 +6,18 @@ import importlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from extractors import clock
 from extractors.archive import Archive, ArchiveError, Snapshot, archive_of
 from extractors.http import LiveTransport, ReplayTransport, UndeclaredError, dropin_folder, file_asked_for
-from extractors.landing import Landed, land, package_of
+from extractors.landing import Landed, is_known, land, package_of
 from extractors.raw import LandingError
 from extractors.recorded import refuse_changed
-from extractors.reparse import reparse
+from extractors.reparse import last_parser, reparse
 from extractors.source import Dataset, Source, at_configured_addresses, load_source
+from warehouse import ledger
 from warehouse.connection import connect
-from warehouse.journal import Journal
+from warehouse.fingerprint import parser_fingerprint, verdict_fingerprint
+from warehouse.journal import Journal, now
 from warehouse.profile import BUNDLED_ARCHIVE, Profile
 from warehouse.steps import step
 
@@ -33,6 +36,30 @@ def deliver(profile: Profile, source_code: str, dataset: str, delivery: str = ""
     yield from land_each(profile, source, dataset, _fetched(profile, archive_of(profile), source, dataset, delivery, undeclared))
     if undeclared:
         raise ArchiveError("\n".join(undeclared))
+
+
+def known(profile: Profile, source_code: str, dataset: str) -> list[Landed]:
+    """What `deliver` would yield where it would do nothing: the archive alone is asked, and all that it holds is known and judged.
+
+    Empty where there is something to do, or to complain of: `deliver` and gate 1 say what.
+    """
+    source = load_source(source_code)
+    if asks(profile, source, dataset):
+        return []
+    archive, undeclared = archive_of(profile), list[str]()
+    try:
+        found = list(_fetched(profile, archive, source, dataset, "", undeclared))
+    except (ArchiveError, LandingError):
+        return []
+    with connect(profile, "koshi_loader") as connection:
+        to_do = (
+            undeclared
+            or last_parser(connection, source_code, dataset) != parser_fingerprint(source_code)
+            or clock.was_ahead(connection, source_code, dataset, now())
+            or ledger.unjudged(connection, source_code, dataset, verdict_fingerprint(source_code))
+            or not all(is_known(connection, source_code, dataset, snapshots) for snapshots in found)
+        )
+    return [] if to_do else [Landed(known=True) for _ in found]
 
 
 def source_of(profile: Profile, source_code: str) -> Source:

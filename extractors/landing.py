@@ -71,7 +71,7 @@ def land(
     refuse_edited(connection, snapshots)
     if clock.redate(connection, journal, source.code, dataset_name, clock.present(snapshots)):
         connection.commit()
-    if _is_known(connection, source.code, dataset_name, snapshots):
+    if is_known(connection, source.code, dataset_name, snapshots):
         return Landed(known=True)
     dataset = source.dataset(dataset_name)
     with step("land"):
@@ -330,7 +330,7 @@ def _question(method: str, url: str, request: str) -> tuple[str, str, Any]:
     return method, url, json.loads(request)
 
 
-def _is_known(connection: Connection, source: str, dataset: str, snapshots: Sequence[Snapshot]) -> bool:
+def is_known(connection: Connection, source: str, dataset: str, snapshots: Sequence[Snapshot]) -> bool:
     """Whether this very delivery was landed, or the one retrieved before it has the same bytes."""
     manifests, shas = [snapshot.manifest for snapshot in snapshots], [snapshot.sha256 for snapshot in snapshots]
     found = connection.execute(
