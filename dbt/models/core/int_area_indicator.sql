@@ -67,6 +67,6 @@ select
     releases.capture,
     observed.derivation
 from observed
-inner join releases on observed.release_key = releases.release_key
+inner join releases on {{ is_loaded('observed') }}
 where {{ not_quarantined('observed') }}
 order by observed.period_end_date, area_key, series_key

@@ -41,6 +41,6 @@ select
     releases.capture,
     null::text as derivation
 from moves
-inner join releases on moves.release_key = releases.release_key
+inner join releases on {{ is_loaded('moves') }}
 where {{ not_quarantined('moves') }}
 order by moves.period_end_date, origin_area_key, series_key

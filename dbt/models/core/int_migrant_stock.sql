@@ -56,6 +56,6 @@ select
     releases.capture,
     null::text as derivation
 from stocks
-inner join releases on stocks.release_key = releases.release_key
+inner join releases on {{ is_loaded('stocks') }}
 where {{ not_quarantined('stocks') }}
 order by stocks.period_end_date, residence_area_key, series_key

@@ -47,7 +47,7 @@ cities as (
 delivered as (
     select observed.*
     from observed
-    inner join releases on observed.release_key = releases.release_key
+    inner join releases on {{ is_loaded('observed') }}
     where {{ not_quarantined('observed') }}
 ),
 
@@ -129,7 +129,7 @@ select
     releases.capture,
     flows.derivation
 from flows
-inner join releases on flows.release_key = releases.release_key
+inner join releases on {{ is_loaded('flows') }}
 left join breaks
     on
         flows.dataset = breaks.dataset

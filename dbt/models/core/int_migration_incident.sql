@@ -70,6 +70,6 @@ select
     releases.capture,
     null::text as derivation
 from incidents
-inner join releases on incidents.release_key = releases.release_key
+inner join releases on {{ is_loaded('incidents') }}
 where {{ not_quarantined('incidents') }}
 order by incidents.period_end_date, area_key, series_key

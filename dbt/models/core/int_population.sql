@@ -40,7 +40,7 @@ delivered as (
         releases.capture,
         {{ not_quarantined('stock') }} as is_usable
     from {{ ref('stg_bns__population') }} as stock
-    inner join releases on stock.release_key = releases.release_key
+    inner join releases on {{ is_loaded('stock') }}
     where stock.dropped_because is null
 ),
 

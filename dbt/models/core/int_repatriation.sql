@@ -59,6 +59,6 @@ select
     releases.capture,
     null::text as derivation
 from figures
-inner join releases on figures.release_key = releases.release_key
+inner join releases on {{ is_loaded('figures') }}
 where {{ not_quarantined('figures') }}
 order by figures.period_end_date, area_key, series_key

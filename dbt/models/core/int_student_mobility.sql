@@ -48,6 +48,6 @@ select
     releases.capture,
     students.derivation
 from students
-inner join releases on students.release_key = releases.release_key
+inner join releases on {{ is_loaded('students') }}
 where {{ not_quarantined('students') }}
 order by students.period_end_date, origin_area_key, series_key

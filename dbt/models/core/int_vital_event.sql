@@ -51,7 +51,7 @@ select
     releases.capture,
     null::text as derivation
 from events
-inner join releases on events.release_key = releases.release_key
+inner join releases on {{ is_loaded('events') }}
 left join breaks
     on
         events.dataset = breaks.dataset

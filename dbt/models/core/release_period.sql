@@ -1,3 +1,5 @@
+{{ config(indexes=[{'columns': ['release_key']}]) }}
+
 with releases as (
     {{ releases_to_load() }}
 ),
@@ -31,6 +33,6 @@ select distinct
     observed.period_start_date,
     observed.period_end_date
 from observed
-inner join releases on observed.release_key = releases.release_key
+inner join releases on {{ is_loaded('observed') }}
 where {{ not_quarantined('observed') }}
 order by observed.period_end_date, period_key
