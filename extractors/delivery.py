@@ -46,20 +46,34 @@ def known(profile: Profile, source_code: str, dataset: str) -> list[Landed]:
     source = load_source(source_code)
     if asks(profile, source, dataset):
         return []
-    archive, undeclared = archive_of(profile), list[str]()
-    try:
-        found = list(_fetched(profile, archive, source, dataset, "", undeclared))
-    except (ArchiveError, LandingError):
-        return []
+    archive = archive_of(profile)
     with connect(profile, "koshi_loader") as connection:
-        to_do = (
-            undeclared
-            or last_parser(connection, source_code, dataset) != parser_fingerprint(source_code)
+        if (
+            last_parser(connection, source_code, dataset) != parser_fingerprint(source_code)
             or clock.was_ahead(connection, source_code, dataset, now())
             or ledger.unjudged(connection, source_code, dataset, verdict_fingerprint(source_code))
-            or not all(is_known(connection, source_code, dataset, snapshots) for snapshots in found)
-        )
-    return [] if to_do else [Landed(known=True) for _ in found]
+        ):
+            return []
+        landed = connection.execute("select delivery from meta.delivery where (source, dataset) = (%s, %s)", [source_code, dataset])
+        there = {str(name) for (name,) in landed.fetchall()}
+        # what has not landed decides, so it is looked at first
+        found = sorted(archive.deliveries(source_code, dataset), key=lambda name: name in there)
+        try:
+            refuse_changed(connection, archive, source_code, dataset)
+            if not all(is_known(connection, source_code, dataset, _held(archive, source, dataset, name)) for name in found):
+                return []
+        except (ArchiveError, UndeclaredError):
+            return []
+    return [Landed(known=True) for _ in found]
+
+
+def _held(archive: Archive, source: Source, dataset: str, delivery: str) -> list[Snapshot]:
+    """The snapshots of an archived delivery. Raises `UndeclaredError` where they answer other questions than those declared."""
+    transport = ReplayTransport(archive, source.code, dataset, delivery)
+    with step("fetch"):
+        snapshots: list[Snapshot] = client_of(source.code, source.dataset(dataset)).fetch(source, source.dataset(dataset), transport)
+        transport.check()
+    return snapshots
 
 
 def source_of(profile: Profile, source_code: str) -> Source:
@@ -159,13 +173,8 @@ def _replayed(
     with connect(profile, "koshi_loader") as connection:
         refuse_changed(connection, archive, source.code, dataset)
     for delivery in archived(archive, source, dataset, wanted):
-        transport = ReplayTransport(archive, source.code, dataset, delivery)
         try:
-            with step("fetch"):
-                snapshots: list[Snapshot] = client_of(source.code, source.dataset(dataset)).fetch(
-                    source, source.dataset(dataset), transport
-                )
-                transport.check()
+            snapshots = _held(archive, source, dataset, delivery)
         except UndeclaredError as error:
             if not _has_landed(profile, source, dataset, error.snapshots):
                 undeclared.append(str(error))

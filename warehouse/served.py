@@ -65,6 +65,11 @@ class Relation:
         return self.name.startswith(("dim_", "bridge_"))
 
     @property
+    def is_fact(self) -> bool:
+        """Whether it is a fact, each row of one release."""
+        return self.key == FACT_KEY and "release_key" in self.names
+
+    @property
     def is_split(self) -> bool:
         """Whether `bi` leaves rows out."""
         return self.has_kinds or self.has_vintages
@@ -92,7 +97,7 @@ class Part:
     @property
     def key(self) -> tuple[str, ...]:
         """The columns that tell its rows apart; earlier vintages of one figure differ by their release."""
-        more = ("release_key",) if not self.is_default and self.relation.key == FACT_KEY else ()
+        more = ("release_key",) if not self.is_default and self.relation.is_fact else ()
         return (*self.relation.key, *more)
 
     def of(self, source: sql.Composable) -> sql.Composed:
@@ -116,14 +121,38 @@ def serve(connection: Connection, schema: str, publication_key: int) -> None:
 
     Raises `PublicationError` for a relation without a declared key, and where somebody does not let go of what is read there.
     """
+    before, borrowed = _last_shape(connection), _borrowed(connection, schema)
+    # what borrows is made by the code that made what readers see: a fact's rows of the other releases are theirs
+    releases = _turning(connection, schema) if borrowed else None
 
     def wanted(part: Part) -> sql.Composed:
-        return part.of(sql.Identifier(schema, part.relation.name))
+        return _of_releases(part, releases, part.of(sql.Identifier(schema, part.relation.name)), "and ")
 
-    before, borrowed = _last_shape(connection), _borrowed(connection, schema)
+    def going(part: Part) -> sql.Composed:
+        return _of_releases(part, releases, _unlike(part, wanted(part)), "and t.")
+
     built = _built_shape(connection, schema, but=borrowed)
     after = {name: built[name] if name in built else before[name] for name in sorted({*built, *borrowed})}
-    _turn(connection, publication_key, before, after, lambda part: _unlike(part, wanted(part)), wanted, as_they_are=borrowed)
+    _turn(connection, publication_key, before, after, going, wanted, as_they_are=borrowed)
+
+
+def _turning(connection: Connection, schema: str) -> list[int]:
+    """The releases that come, go, or take another place among the vintages of their slice, when readers turn to a built schema."""
+    rows = connection.execute(
+        sql.SQL(
+            "select distinct release_key from (select release_key, is_current from bi.dim_release) as t"
+            " full join (select release_key, is_current from {}) as s using (release_key)"
+            " where t.is_current is distinct from s.is_current"
+        ).format(sql.Identifier(schema, "dim_release"))
+    ).fetchall()
+    return [int(key) for (key,) in rows]
+
+
+def _of_releases(part: Part, releases: list[int] | None, rows: sql.Composed, joined: str) -> sql.Composed:
+    """Rows of a fact, or a condition on them, of these releases alone; all where none are named, and of what is no fact."""
+    if releases is None or not part.relation.is_fact:
+        return rows
+    return sql.SQL("{} {}release_key = any({})").format(rows, sql.SQL(joined), sql.Literal(releases))
 
 
 def borrow(connection: Connection, schema: str, *, but: Collection[str]) -> None:
@@ -374,6 +403,8 @@ def _fill(connection: Connection, part: Part, wanted: sql.Composable) -> None:
     """Fills an empty table and declares its key; what takes it back empties it."""
     connection.execute(sql.SQL("insert into {} ({}) {}").format(part.table, _listed(part.relation.names), wanted))
     connection.execute(sql.SQL("alter table {} add primary key ({})").format(part.table, _listed(part.key)))
+    if part.relation.is_fact:  # by it a publication finds the rows of the releases that come and go
+        connection.execute(sql.SQL("create index on {} (release_key)").format(part.table))
 
 
 def _make_room(connection: Connection, changed: list[Relation], after: Shape, number: int) -> None:
