@@ -13,7 +13,8 @@ from warehouse.profile import Profile
 def test_a_year_is_printed_or_follows_from_two_stocks_or_has_a_reason(published: Reader) -> None:
     # stocks at 1 January, in thousands: 1,057.3 · 1,070.3 · 1,087.8 · 1,107.1 · 1,128.4 · 1,148.0; a year is the next one less its own
     rows = published.execute(
-        "select year, persons, trim_scale(thousand_persons)::text, trim_scale(tolerance)::text, qualifier, estimate_kind, value_missing_reason"
+        "select year, persons, trim_scale(thousand_persons)::text, trim_scale(tolerance)::text, qualifier, estimate_kind,"
+        " value_missing_reason"
         " from bi.repatriation_by_year where measure in ('persons', 'thousand_persons') order by year"
     ).fetchall()
     nobody = "no release at hand counts this year"
@@ -72,9 +73,9 @@ def test_what_is_odd_stands_as_printed_with_a_finding(published: Reader) -> None
         ("2023-09-01", "3 shares by education make 91.2"),
     ]
     rows = published.execute(
-        "select departure_area_code, share_pct from bi.repatriation_by_year_all where as_of_date = '2022-08-01' and departure_area_code = 'UZB'"
+        "select share_pct from bi.repatriation_by_year_all where as_of_date = '2022-08-01' and departure_area_code = 'UZB'"
     ).fetchall()
-    assert rows == [("UZB", Decimal("96.6"))]
+    assert rows == [(Decimal("96.6"),)]
 
 
 def test_every_printed_figure_is_there_with_its_unit_and_who_prints_it(published: Reader) -> None:
@@ -84,7 +85,8 @@ def test_every_printed_figure_is_there_with_its_unit_and_who_prints_it(published
     ).fetchall()
     # 46 figures of three pages whose addresses were not kept: 19, 12 and 15
     assert rows == [
-        ("families", 2, 2, 0), ("persons", 43, 34, 3), ("share_pct", 439, 33, 41), ("thousand_families", 1, 1, 0), ("thousand_persons", 31, 31, 2),
+        ("families", 2, 2, 0), ("persons", 43, 34, 3), ("share_pct", 439, 33, 41),
+        ("thousand_families", 1, 1, 0), ("thousand_persons", 31, 31, 2),
     ]  # fmt: skip
     assert sum(int(str(row[1])) for row in rows) == 516
     reasons = published.execute("select distinct address_missing_reason from bi.repatriation_by_year_all where printed_at is null")

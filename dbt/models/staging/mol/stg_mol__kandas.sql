@@ -253,7 +253,7 @@ select
     number as value,
     -- nobody says how near a figure is that is printed as about; what is counted in persons is whole
     case
-        when qualifier = 'exact' and unit in ('persons', 'families') then 0
+        when qualifier = 'exact' and number is not null and unit in ('persons', 'families') then 0
         when qualifier = 'exact' and number is not null
             then 0.5 / power(10::numeric, length(split_part(translate(value, ',', '.'), '.', 2)))
     end::numeric(20, 6) as tolerance,
