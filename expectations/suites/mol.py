@@ -9,7 +9,6 @@ from expectations.suites.default import default_suite
 from extractors.source import Judged, load_source
 
 KEY = ("measure", "area_code", "departure_area_code", "period_start_date", "period_end_date", "age_group_code", "education_code")
-
 # of each breakdown that is printed in full the rows
 BREAKDOWNS = {
     "origin": "departure_area_code <> 'W1'",

@@ -12,7 +12,7 @@ SUFFIXES = {".py", ".sql", ".yml", ".csv", ".md"}
 
 _SECTION = r"(?<!\w)(?:\d+|[a-g])(?:\.\d+)*(?!\w)"
 # a document with its sections: `bns.md 8.4, 8.6 and 8.7`; a whole document is named by its path, and links are checked as such
-CITED = re.compile(rf"(?<!\]\()(?<![\w\[/])(docs/sources/)?(bns|uis|iom|undesa|classifications)\.md((?:(?: |, | and ){_SECTION})*)")
+CITED = re.compile(rf"(?<!\]\()(?<![\w\[/])(docs/sources/)?(bns|uis|iom|undesa|mol|classifications)\.md((?:(?: |, | and ){_SECTION})*)")
 DECISION = re.compile(r"\bdecisions? (\d+)\b")
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 # a reason that names a place in no document
