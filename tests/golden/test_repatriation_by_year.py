@@ -47,6 +47,18 @@ def test_the_stock_at_the_start_of_a_year_is_what_its_releases_agree_on(publishe
     ]  # fmt: skip
 
 
+def test_a_derived_year_names_every_line_that_it_rests_on(published: Reader) -> None:
+    # two totals of each release: of 4 releases of 2022 and the one of 2021; of 7 of 2025 and 6 of 2024
+    rows = published.execute(
+        "select year, cardinality(string_to_array(source_row, '; ')), derivation from bi.repatriation_by_year"
+        " where estimate_kind = 'derived' and year in (2021, 2024) order by 1"
+    ).fetchall()
+    assert rows == [
+        (2021, 10, "stock at the start of 2022 (1087.8) less that of 2021 (1070.3)"),
+        (2024, 26, "stock at the start of 2025 (1148) less that of 2024 (1128.4)"),
+    ]
+
+
 def test_a_printed_year_is_the_difference_of_its_stocks(published: Reader) -> None:
     # 1,164.8 as printed at the end of 2025 less 1,148.0 at its start: 16.8, and 16,805 are printed
     rows = published.execute(

@@ -52,6 +52,7 @@ pairs as (
         since_year.release_key,
         since_year.year,
         since_year.period_end_date,
+        since_1991.source_row || '; ' || since_year.source_row as source_row,
         since_1991.value - since_year.value / 1000 as stock,
         since_1991.qualifier = 'about' or since_year.qualifier = 'about' as is_about
     from figures as since_year
@@ -79,6 +80,7 @@ derived_stocks as (
     select
         pairs.release_key,
         pairs.year,
+        string_agg(pairs.source_row, '; ' order by pairs.period_end_date) as source_row,
         round(avg(pairs.stock), 1) as stock,
         bool_or(pairs.is_about) as is_about,
         'since 1991 less since the start of the year, mean of ' || count(*) || ' releases of the year' as derivation
@@ -92,6 +94,7 @@ printed_stocks as (
     select
         release_key,
         year + 1 as year,
+        source_row,
         value as stock
     from figures
     where
@@ -103,6 +106,7 @@ stocks as (
     select
         release_key,
         year,
+        source_row,
         stock,
         is_about,
         derivation
@@ -115,6 +119,7 @@ stocks as (
     select
         release_key,
         year,
+        source_row,
         stock,
         false as is_about,
         null as derivation
@@ -135,6 +140,7 @@ unprinted_years as (
     select
         years.release_key,
         years.year,
+        later.source_row || '; ' || stocks.source_row as source_row,
         later.stock - stocks.stock as value,
         later.is_about or stocks.is_about as is_about,
         'stock at the start of ' || later.year || ' (' || trim_scale(later.stock) || ') less that of ' || years.year || ' ('
@@ -165,6 +171,7 @@ derived as (
         make_date(1991, 1, 1) as period_start_date,
         make_date(year - 1, 12, 31) as period_end_date,
         year - 1 as year,
+        source_row,
         stock as value,
         is_about,
         derivation,
@@ -179,6 +186,7 @@ derived as (
         make_date(year, 1, 1) as period_start_date,
         make_date(year, 12, 31) as period_end_date,
         year,
+        source_row,
         value,
         is_about,
         case when value is not null then derivation end as derivation,
@@ -222,7 +230,7 @@ collected as (
     union all
     select
         release_key,
-        null as source_row,
+        source_row,
         'thousand_persons' as measure,
         {{ member_key('area', "'KAZ'") }} as area_key,
         {{ member_key('area', "'W1'") }} as departure_area_key,
