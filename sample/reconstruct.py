@@ -18,7 +18,7 @@ from extractors.archive import Archive
 from warehouse.profile import BUNDLED_ARCHIVE
 
 # agency → folder of its files
-AGENCIES = {"bns": "bns", "uis": "uis", "undesa": "iom", "iom": "iom"}
+AGENCIES = {"bns": "bns", "uis": "uis", "undesa": "iom", "iom": "iom", "mol": "mol"}
 
 
 def main(

@@ -173,6 +173,13 @@ def _spelt(*figures: str, kind: str = "a mark before three digits or a fraction"
     yield case("bns.flows_by_specialty", text((",172,", f',"{comma}",'), (",519,", f",{fraction},")), "line 2", "line 64")
     yield case("bns.kandas", text((",9077,", f',"{comma}",'), (",69.9,,exact,0.05", f",{point},,exact,0.05")), "line 2", "line 4")
     yield case(
+        "mol.kandas",
+        text((",17661,", f',"{comma}",'), (",15903,", f",{fraction},"), (",65.5,", f",{point},")),
+        "line 12",
+        "line 82",
+        "line 3",
+    )
+    yield case(
         "bns.population", cells("Мужчины", Y10=comma, Y11=float(fraction), X10=point), "Мужчины!Y10", "Мужчины!Y11", outcome="quarantined"
     )
     yield case(

@@ -24,9 +24,39 @@ figures as (
         tolerance,
         qualifier,
         remark,
+        null::text as printed_by,
+        null::text as printed_at,
+        null::text as finding,
         obs_status,
         value_missing_reason
     from {{ ref('stg_bns__kandas') }}
+    where dropped_because is null
+    union all
+    select
+        release_key,
+        snapshot_key,
+        source_row,
+        cube_code,
+        slice,
+        measure,
+        area_code,
+        departure_area_code,
+        period_kind,
+        period_start_date,
+        period_end_date,
+        age_group_code,
+        education_code,
+        '_T' as admission,
+        value,
+        tolerance,
+        qualifier,
+        remark,
+        printed_by,
+        printed_at,
+        nullif(concat_ws('; ', base_finding, sum_finding, repeat_finding), '') as finding,
+        obs_status,
+        value_missing_reason
+    from {{ ref('stg_mol__kandas') }}
     where dropped_because is null
 )
 
@@ -51,6 +81,9 @@ select
     figures.tolerance,
     figures.qualifier,
     figures.remark,
+    figures.printed_by,
+    figures.printed_at,
+    figures.finding,
     figures.obs_status,
     figures.value_missing_reason,
     false as is_break,

@@ -1,6 +1,6 @@
--- Figures of the ministry as documents print them, for the periods that its own releases give them. Cumulative figures, and parts of a
--- year whose whole is there, are subtotals: they hold what other rows hold. A share is of the persons of its own document and period;
--- where that number is not printed, nothing is.
+-- Figures of the ministry as four documents print them, for the periods that its own releases give them (as the press quotes these:
+-- repatriation_by_year). Cumulative figures, and parts of a year whose whole is there, are subtotals: they hold what other rows hold.
+-- A share is of the persons of its own document and period; where that number is not printed, nothing is.
 with areas as (
     select * from {{ ref('dim_area') }}
 ),
@@ -35,7 +35,7 @@ figures as (
     from {{ ref('fct_repatriation') }} as fact
     inner join periods on fact.period_key = periods.period_key
     inner join releases on fact.release_key = releases.release_key
-    where fact.is_current
+    where fact.is_current and fact.cube_key = {{ member_key('cube', "'bns.kandas'") }}
 ),
 
 -- the persons that a share is of
