@@ -1,8 +1,12 @@
 {% macro content_key(parts) -%}
     {#- The first 8 bytes of the sha256 of the parts joined by '|', as a signed bigint: the same number as
         warehouse.keys.content_key. Joined by || and not by concat_ws, so that a missing part makes the key null
-        and the contract refuses the row, where concat_ws would quietly leave the part out. -#}
-    (('x' || left(encode(sha256(convert_to({{ parts | join(" || '|' || ") }}, 'UTF8')), 'hex'), 16))::bit(64)::bigint)
+        and the contract refuses the row, where concat_ws would quietly leave the part out.
+        A key of constants is written as bytes: convert_to is only stable, and PostgreSQL would make the key again for each row. -#}
+    {%- set constant = modules.re.fullmatch("'[a-z0-9_.:-]*'(\\|'[a-z0-9_.:-]*')*", parts | join('|'), modules.re.IGNORECASE) %}
+    {%- set bytes = "'" ~ (parts | join('|') | replace("'", '')) ~ "'::bytea" if constant
+        else "convert_to(" ~ (parts | join(" || '|' || ")) ~ ", 'UTF8')" %}
+    (('x' || left(encode(sha256({{ bytes }}), 'hex'), 16))::bit(64)::bigint)
 {%- endmacro %}
 
 
