@@ -1,17 +1,17 @@
 """What one further release of 10,000 rows costs, in a warehouse of 0.1 M and of 1 M raw rows: processor time of Koshi and of its server.
 
-The warehouse has one dataset, students to Kazakhstan, in so many synthetic editions; all but the last two have landed without a gate.
+The warehouse has one dataset, students to Kazakhstan, in so many synthetic editions, which have landed without a gate.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import sys
+import os
+import statistics
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -23,16 +23,18 @@ from extractors.source import load_source
 from extractors.uis.client import requests, version_request
 from tests.small import land_all
 from tests.state import read
-from warehouse import migrate, server, steps
+from warehouse import migrate, server
 from warehouse.connection import drop_database
 from warehouse.profile import Profile
 
 DATASET = "students_to_kazakhstan"
 YEARS = range(1981, 2026)
+# releases that come one after the other
+FURTHER = 3
 
 
 def deliver(archive: Archive, number: int) -> None:
-    """Edition `number` of 9,990 observations, of which one is another in each edition."""
+    """Edition `number` of 9,765 observations, of which one is another in each edition."""
     source = load_source("uis")
     name, day = (
         f"2026{number // 28 + 1:02d}{number % 28 + 1:02d}-0000be9c",
@@ -73,38 +75,43 @@ def cpu() -> float:
     return sum(t.user + t.system for t in times) + sum(t.children_user + t.children_system for t in times[:2])
 
 
-@contextmanager
-def measured(name: str) -> Iterator[None]:
-    """Prints processor seconds, wall seconds and the steps of what happens inside."""
-    before, begun, spent = cpu(), time.perf_counter(), steps.seconds()
-    yield
-    parts = {key: round(value - spent.get(key, 0.0), 1) for key, value in steps.seconds().items() if value - spent.get(key, 0.0) > 0.1}
-    print(f"{name:30} {cpu() - before:6.1f} CPU-s, {time.perf_counter() - begun:6.1f} s; {parts}", flush=True)
-
-
-def grow(editions: int) -> None:
-    """A warehouse of that many editions has published; then a further one comes."""
+def grow(editions: int) -> tuple[float, float, int]:
+    """What one further release costs where so many editions are published: seconds of processor and wall, and bytes."""
     with tempfile.TemporaryDirectory() as name:
         profile = Profile("sample", f"{name}/archive", f"{name}/journal", Path(name) / "state", "koshi_bench")
         drop_database(profile)
         migrate.to_head(profile)
-        for number in range(editions - 1):
+        for number in range(editions):
             deliver(Archive(profile.archive), number)
         land_all(profile, load_source("uis"), DATASET)
-        with measured(f"{editions} editions, first settling"):
-            print(settle(profile).outcome)
-        for number in (editions - 1, editions):
+        costs = []
+        for number in range(editions, editions + FURTHER):
+            settle(profile)
             deliver(Archive(profile.archive), number)
-            with measured(f"{number + 1} editions, the last taken in"):
-                print(take_in(profile, "uis", DATASET).happened)
-            with measured(f"{number + 1} editions, settled"):
-                print(settle(profile))
-        print(
-            read(profile, "select count(*) from raw.uis_observation"),
-            read(profile, "select pg_size_pretty(pg_database_size(current_database()))"),
-        )
+            before, begun, held = cpu(), time.perf_counter(), _size(profile)
+            took, settled = take_in(profile, "uis", DATASET), settle(profile)
+            if settled.outcome != "published":
+                raise RuntimeError(f"{took.happened}; {settled.outcome}: {' | '.join(settled.reasons)}")
+            costs.append((cpu() - before, time.perf_counter() - begun, _size(profile) - held))
         drop_database(profile)
+    seconds, walls, held_more = zip(*costs, strict=True)
+    return statistics.median(seconds), statistics.median(walls), int(statistics.median(held_more))
+
+
+def _size(profile: Profile) -> int:
+    ((size,),) = read(profile, "select pg_database_size(current_database())")
+    return int(str(size))
+
+
+def grown() -> None:
+    """Prints the cost of a further release in a small and in a large warehouse, and their ratio."""
+    sizes = [10, 100, *map(int, filter(None, os.environ.get("KOSHI_BENCH_EDITIONS", "").split(",")))]
+    seconds, wall, more = zip(*map(grow, sizes), strict=True)
+    for number, editions in enumerate(sizes):
+        ratio = f"; {seconds[number] / seconds[0]:.2f} of the first" if number else ""
+        size = f"{editions * len(YEARS) * 217 / 1e6:.1f} M raw rows"
+        print(f"growth        beside {size}: {seconds[number]:.1f} CPU-s, {wall[number]:.1f} s, {more[number] / 1e6:.1f} MB{ratio}")
 
 
 if __name__ == "__main__":
-    grow(int(sys.argv[1]))
+    grown()
