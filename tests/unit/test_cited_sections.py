@@ -12,7 +12,8 @@ SUFFIXES = {".py", ".sql", ".yml", ".csv", ".md"}
 
 _SECTION = r"(?<!\w)(?:\d+|[a-g])(?:\.\d+)*(?!\w)"
 # a document with its sections: `bns.md 8.4, 8.6 and 8.7`; a whole document is named by its path, and links are checked as such
-CITED = re.compile(rf"(?<!\]\()(?<![\w\[/])(docs/sources/)?(bns|uis|iom|undesa|classifications)\.md((?:(?: |, | and ){_SECTION})*)")
+_DOCUMENT = "|".join(sorted(path.stem for path in SOURCES.glob("[a-z]*.md")))
+CITED = re.compile(rf"(?<!\]\()(?<![\w\[/])(docs/sources/)?({_DOCUMENT})\.md((?:(?: |, | and ){_SECTION})*)")
 DECISION = re.compile(r"\bdecisions? (\d+)\b")
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 # a reason that names a place in no document
