@@ -62,8 +62,10 @@ flows as (
         fact.capture
     from {{ ref('fct_migration_flow') }} as fact
     inner join periods on fact.period_key = periods.period_key
+    inner join {{ ref('dim_cube') }} as cubes on fact.cube_key = cubes.cube_key
     where
         fact.is_current
+        and cubes.cube_code in ('bns.external_arrivals', 'bns.external_departures')
         and periods.period_kind = 'year'
         and fact.direction in ('arrival', 'departure')
         and fact.scope = 'external'
