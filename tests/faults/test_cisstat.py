@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 
+from expectations.intake import take_in
+from expectations.settle import settle
+from tests import small
 from tests.conftest import new_profile
 from tests.faults.test_meaning import Change, deliver, warned
+from tests.state import read
 from warehouse.profile import Profile
 
 NAME = "cisstat.external_flows"
@@ -157,3 +161,25 @@ def test_a_remark_is_told_and_rejects_nothing(warehouse: Profile) -> None:
 
     assert [verdict.reasons for verdict in deliver(warehouse, NAME, answers(of_44243=remark)) if verdict.slice == BY_ORIGIN] == [[]]
     assert "Казахстан / Россия 2020: без учёта чего-либо" in warned(warehouse, NAME, "no figure comes with a remark")
+
+
+def test_two_agencies_that_differ_are_told_with_both_figures_and_neither_is_held(profile: Profile) -> None:
+    # of 2008 the bureau's arrivals are the known ones, its departures one more; every other year is a round figure of a test
+    years = dict.fromkeys(range(2009, 2022), 20_000)
+    small.put(profile, "external_arrivals", small.tree({2008: 46_113, **years}), "2026-03-01")
+    small.put(profile, "external_departures", small.tree({2008: 44_814, **years, 2009: 33_985}), "2026-03-01")
+    for dataset in ("external_arrivals", "external_departures"):
+        assert not take_in(profile, "bns", dataset).rejected
+    deliver(profile, NAME)
+    found = settle(profile)
+    assert (found.outcome, found.held) == ("published", [])
+    [(severity, count, told)] = read(
+        profile,
+        "select severity, unexpected_count, observed from quality.validation_result where not success and outcome = 'warn'"
+        " and expectation = 'CIS Stat says of Kazakhstan''s flows what the bureau says'",
+    )
+    # 13 years of both flows but for the departures of 2009, and of 2008 the figure that is not the known one
+    assert (severity, count) == ("warning", 26)
+    assert str(told).startswith(
+        "2008, departures, W1: the bureau 44814, CIS Stat 45287; 2009, arrivals, W1: the bureau 20000, CIS Stat 41511;"
+    )

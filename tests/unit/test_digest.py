@@ -34,7 +34,7 @@ def digest_of(parsed: Parsed, name: str, version: int = digest.CURRENT) -> str:
 
 
 def _reversed_json(body: bytes) -> bytes:
-    """Lists turned round, the keys of objects in another order, the pairs of parallel lists kept together, a header row before its lists."""
+    """Lists turned round, the keys of objects in another order, pairs of parallel lists kept together, a header row first."""
 
     def turn(value: object) -> object:
         if isinstance(value, dict):
