@@ -48,6 +48,7 @@ def _same_years(schema: str) -> Check:
             ', departures ', coalesce(departures_persons::text, 'missing')) as detail,
             array_remove(array[arrivals_release_key, departures_release_key], null) as release_keys,
             case
+                when flows_source_code = 'cisstat' then 'cisstat.external_flows'
                 when arrivals_release_key is null then 'bns.external_arrivals'
                 when departures_release_key is null then 'bns.external_departures'
             end as waits_for

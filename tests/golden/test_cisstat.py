@@ -126,6 +126,23 @@ def test_the_bureau_says_the_same_but_for_2008(bundled: tuple[Profile, dict[str,
     assert [row[:4] for row in rows if row[4]] == [(2008, "arrival", 46_113, 46_404), (2008, "departure", 44_813, 45_287)]
 
 
+def test_the_balance_is_of_cis_stat_before_taldau_begins_and_the_change_is_marked(published: Reader) -> None:
+    rows = published.execute(
+        "select flows_source_code, min(year), max(year), count(*), sum(balance_persons),"
+        " array_agg(year order by year) filter (where flows_break_kind = 'source') from bi.migration_balance group by 1 order by 2"
+    ).fetchall()
+    assert rows == [("cisstat", 1991, 1999, 9, -1_841_738, None), ("bns", 2000, 2025, 26, -304_249, [2000])]
+    # of 2008 the bureau's figures, and not 46,404 / 45,287
+    assert published.execute("select arrivals_persons, departures_persons from bi.migration_balance where year = 2008").fetchall() == [
+        (46_113, 44_813)
+    ]
+    named = published.execute(
+        "select distinct origin.source_code, origin.dataset from bi.migration_balance as year join bi.dim_release as origin"
+        " on origin.release_key in (year.arrivals_release_key, year.departures_release_key) where year.year < 2000"
+    ).fetchall()
+    assert named == [("cisstat", "external_flows")]
+
+
 def test_the_bundled_answers_are_written_again_alike(shared_data: Path) -> None:
     written, bundled = Archive("memory://cisstat_real_files"), Archive(str(BUNDLED_ARCHIVE))
     assert write(shared_data / "cisstat", written) == 4
