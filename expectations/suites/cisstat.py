@@ -96,7 +96,26 @@ def _no_remark() -> Check:
 
 def gate2(schema: str) -> list[Check]:
     """What must hold of a candidate built in `schema`, and what is told of it."""
-    return [_the_bureau_says_the_same(schema)]
+    return [_partners_and_the_rest_make_all(schema), _the_bureau_says_the_same(schema)]
+
+
+def _partners_and_the_rest_make_all(schema: str) -> Check:
+    """The partners stand in one fact and the other countries in another: gate 1 sees each by itself (cisstat.md 8.1, 8.2)."""
+    return none_of(
+        "the partners and the other countries of CIS Stat make its total",
+        "hold",
+        "coherence",
+        f"""
+        select concat(year, ': the countries make ', sum(arrivals_persons), ' / ', sum(departures_persons), ', the total is ',
+            max(arrivals_total_persons), ' / ', max(departures_total_persons)) as detail,
+            array_agg(distinct arrivals_release_key) || array_agg(distinct departures_release_key) as release_keys
+        from {schema}.migration_by_country
+        where source_code = 'cisstat' and row_kind = 'leaf'
+        group by area_code, year
+        having (count(arrivals_persons) = count(*) and sum(arrivals_persons) <> max(arrivals_total_persons))
+            or (count(departures_persons) = count(*) and sum(departures_persons) <> max(departures_total_persons))
+        """,
+    )
 
 
 def _the_bureau_says_the_same(schema: str) -> Check:

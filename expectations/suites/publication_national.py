@@ -54,12 +54,13 @@ def _countries_make_the_external_flows(schema: str) -> Check:
             (
                 select array_agg(distinct leaf.release_key) from {schema}.migration_by_country as leaf
                 where leaf.area_code = country.area_code and leaf.year = country.year and leaf.row_kind = 'leaf'
+                    and leaf.source_code = country.source_code
             ) || array_remove(array[external.arrivals_release_key, external.departures_release_key], null) as release_keys
         from {schema}.migration_by_country as country
         join {schema}.migration_balance as external
             on external.area_code = country.area_code and external.period_kind = 'year'
             and external.period_start_date = country.period_start_date
-        where country.row_kind = 'total' and external.flows_source_code = '{BUREAU}' and (
+        where country.row_kind = 'total' and country.source_code = '{BUREAU}' and external.flows_source_code = '{BUREAU}' and (
             (external.arrivals_release_key is not null and country.arrivals_persons is distinct from external.arrivals_persons)
             or (external.departures_release_key is not null and country.departures_persons is distinct from external.departures_persons)
         )
@@ -68,19 +69,21 @@ def _countries_make_the_external_flows(schema: str) -> Check:
 
 
 def _groups_make_the_total(schema: str) -> Check:
+    """The two groups that the bureau prints; a group that is derived of them is none."""
+    printed = "filter (where row_kind = 'subtotal' and derivation is null)"
     return none_of(
         "the printed groups of countries make the total",
         "hold",
         "coherence",
         f"""
-        select concat(year, ': groups ', sum(arrivals_persons) filter (where row_kind = 'subtotal'), ' / ',
-            sum(departures_persons) filter (where row_kind = 'subtotal'), ', total ', max(arrivals_total_persons), ' / ',
-            max(departures_total_persons)) as detail,
+        select concat(year, ': groups ', sum(arrivals_persons) {printed}, ' / ', sum(departures_persons) {printed}, ', total ',
+            max(arrivals_total_persons), ' / ', max(departures_total_persons)) as detail,
             array_agg(distinct release_key) filter (where row_kind <> 'total') as release_keys
         from {schema}.migration_by_country
+        where source_code = '{BUREAU}'
         group by area_code, year
-        having sum(arrivals_persons) filter (where row_kind = 'subtotal') <> max(arrivals_total_persons)
-            or sum(departures_persons) filter (where row_kind = 'subtotal') <> max(departures_total_persons)
+        having sum(arrivals_persons) {printed} <> max(arrivals_total_persons)
+            or sum(departures_persons) {printed} <> max(departures_total_persons)
         """,
     )
 

@@ -183,3 +183,21 @@ def test_two_agencies_that_differ_are_told_with_both_figures_and_neither_is_held
     assert str(told).startswith(
         "2008, departures, W1: the bureau 44814, CIS Stat 45287; 2009, arrivals, W1: the bureau 20000, CIS Stat 41511;"
     )
+
+
+def test_without_the_totals_of_one_flow_the_other_waits_and_no_gap_becomes_a_zero(profile: Profile) -> None:
+    deliver(profile, NAME, SPOILT["the other countries are one less"][0])
+    found = settle(profile)
+    assert (found.outcome, len(found.held)) == ("published", 1)
+    assert "waiting for cisstat.external_flows" in " ".join(found.reasons)
+    # the partners stand, and the other countries, which stand in the facts of the totals, have no figure
+    assert read(
+        profile,
+        "select counterpart_code, arrivals_persons, departures_persons, arrivals_total_persons, value_missing_reason, source_code"
+        " from bi.migration_by_country_all where year = 2022 and counterpart_code in ('NON_CIS', 'RUS', 'W1') order by 1",
+    ) == [
+        ("NON_CIS", None, None, 17_425, "no figure in the current releases", "cisstat"),
+        ("RUS", 5_891, 19_383, 17_425, None, "cisstat"),
+        ("W1", 17_425, 24_147, 17_425, None, "cisstat"),
+    ]
+    assert read(profile, "select count(*) from bi.migration_balance_all where arrivals_persons is not null") == [(0,)]

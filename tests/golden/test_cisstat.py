@@ -126,6 +126,51 @@ def test_the_bureau_says_the_same_but_for_2008(bundled: tuple[Profile, dict[str,
     assert [row[:4] for row in rows if row[4]] == [(2008, "arrival", 46_113, 46_404), (2008, "departure", 44_813, 45_287)]
 
 
+def test_countries_have_one_agency_a_year_by_default_and_the_other_beside_it(published: Reader) -> None:
+    rows = published.execute(
+        "select year, source_code, breakdown_lacks, count(*), sum(arrivals_persons), sum(departures_persons), min(arrivals_total_persons)"
+        " from bi.migration_by_country group by 1, 2, 3 order by 1"
+    ).fetchall()
+    # ten partners, Kazakhstan itself and the other countries; of 2022 the 23 countries of table 5 and the unlisted rest
+    assert [row[:4] for row in rows] == [
+        (year, "bns", "_O", 24) if year == 2022 else (year, "cisstat", "NON_CIS", 12) for year in YEARS
+    ]  # fmt: skip
+    arrivals = [13_755, 15_595, 12_747, 12_255, 11_370, 11_039, 17_425, 25_387, 29_282, 23_761]
+    departures = [34_900, 37_725, 41_868, 45_225, 29_088, 32_256, 24_147, 16_094, 12_732, 7_608]
+    assert [row[4] for row in rows] == [row[6] for row in rows] == arrivals
+    assert [row[5] for row in rows] == departures
+    beside = published.execute(
+        "select source_code, is_preferred, count(*), sum(arrivals_persons), sum(departures_persons) from bi.migration_by_country_all"
+        " where year = 2022 and row_kind = 'leaf' group by 1, 2 order by 1"
+    ).fetchall()
+    assert beside == [("bns", True, 24, 17_425, 24_147), ("cisstat", False, 12, 17_425, 24_147)]
+
+
+def test_the_cis_stands_with_and_without_ukraine(published: Reader) -> None:
+    rows = published.execute(
+        "select source_code, counterpart_code, arrivals_persons, departures_persons, round(arrivals_share_pct, 1),"
+        " round(departures_share_pct, 1), derivation from bi.migration_by_country_all where year = 2022 and counterpart_code ~ '^CIS'"
+        " order by 1, 2"
+    ).fetchall()
+    # 15,000 - 204 = 14,796 and 20,128 - 30 = 20,098; 15,000 / 17,425 = 86.1 %, 20,128 / 24,147 = 83.4 %
+    assert [tuple(map(str, row)) for row in rows] == [
+        ("bns", "CIS", "14796", "20098", "84.9", "83.2", "None"),
+        ("bns", "CIS+UKR", "15000", "20128", "86.1", "83.4", "the CIS and Ukraine"),
+        ("cisstat", "CIS", "14796", "20098", "84.9", "83.2", "the CIS with Ukraine less Ukraine"),
+        ("cisstat", "CIS+UKR", "15000", "20128", "86.1", "83.4", "None"),
+    ]  # fmt: skip
+    members = published.execute(
+        "select source_code, group_code, count(*), bool_or(counterpart_code = 'UKR') from bi.migration_by_country_all"
+        " where row_kind = 'leaf' and group_code is not null and year in (2016, 2022) group by year, 1, 2 order by year, 1, 2"
+    ).fetchall()
+    assert members == [
+        ("cisstat", "CIS+UKR", 11, True),
+        ("bns", "CIS", 9, False),
+        ("bns", "OTHER", 15, True),
+        ("cisstat", "CIS+UKR", 11, True),
+    ]
+
+
 def test_the_balance_is_of_cis_stat_before_taldau_begins_and_the_change_is_marked(published: Reader) -> None:
     rows = published.execute(
         "select flows_source_code, min(year), max(year), count(*), sum(balance_persons),"
