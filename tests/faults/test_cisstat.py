@@ -67,6 +67,10 @@ def gone(**having: str) -> Callable[[dict[str, Any]], None]:
     return edit
 
 
+def _in_thousands(answer: dict[str, Any]) -> None:
+    cell("477", **KAZ, partner=ALL, year="1994")(answer)
+
+
 KAZ = {"country": "Казахстан"}
 ALL, CIS, REST = "Международная миграция - всего", "Всего по странам СНГ", "Другие страны (исключая страны СНГ) - всего"
 PARTNERS, WHOLE = "the partners of Kazakhstan make the CIS", "the CIS and the other countries make all that Kazakhstan reports"
@@ -104,6 +108,13 @@ SPOILT: dict[str, tuple[Change, str, str, tuple[str, ...]]] = {
     "the total is missing": (
         answers(of_4679599=gone(**KAZ, partner=ALL, year="2023")), DEPARTURES, WHOLE,
         ("2023, departures: 2 of 2 parts make 16094, W1 is missing",),
+    ),
+    "a gap of a reporter that is written 0": (
+        answers(of_44243=cell("0", country="Россия", partner="Казахстан", year="2023")), BY_ORIGIN,
+        "no zero stands where the other years have 100 or more", ("found 0 in 2023", "have 64382 or more"),
+    ),
+    "a year in thousands": (
+        answers(of_4679599=_in_thousands), DEPARTURES, "no year differs from the years beside it by a factor of 8", ("of 1994",),
     ),
     "thousands": (
         answers(of_4650866=cell("17.425", **KAZ, partner=ALL, year="2022")), ARRIVALS, "every value is readable", ("found 17.425",),
