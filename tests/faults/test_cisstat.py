@@ -201,14 +201,14 @@ def test_without_the_totals_of_one_flow_the_other_waits_and_no_gap_becomes_a_zer
     found = settle(profile)
     assert (found.outcome, len(found.held)) == ("published", 1)
     assert "waiting for cisstat.external_flows" in " ".join(found.reasons)
-    # the partners stand, and the other countries, which stand in the facts of the totals, have no figure
+    # the partners stand, in place of the bureau's, which has not come; the other countries are of the totals' facts, and have no figure
     assert read(
         profile,
-        "select counterpart_code, arrivals_persons, departures_persons, arrivals_total_persons, value_missing_reason, source_code"
+        "select counterpart_code, arrivals_persons, departures_persons, arrivals_total_persons, value_missing_reason, is_preferred"
         " from bi.migration_by_country_all where year = 2022 and counterpart_code in ('NON_CIS', 'RUS', 'W1') order by 1",
     ) == [
-        ("NON_CIS", None, None, 17_425, "no figure in the current releases", "cisstat"),
-        ("RUS", 5_891, 19_383, 17_425, None, "cisstat"),
-        ("W1", 17_425, 24_147, 17_425, None, "cisstat"),
+        ("NON_CIS", None, None, 17_425, "no figure in the current releases", True),
+        ("RUS", 5_891, 19_383, 17_425, None, True),
+        ("W1", 17_425, 24_147, 17_425, None, True),
     ]
     assert read(profile, "select count(*) from bi.migration_balance_all where arrivals_persons is not null") == [(0,)]
