@@ -10,15 +10,20 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import typer
 
 from extractors.archive import Archive
+from extractors.source import source_codes
 from warehouse.profile import BUNDLED_ARCHIVE
 
-# agency → folder of its files
-AGENCIES = {"bns": "bns", "uis": "uis", "undesa": "iom", "iom": "iom", "mol": "mol"}
+
+def generators() -> list[ModuleType]:
+    """The modules of this folder that write the answers of a source: those that are named as a source is."""
+    there = {file.stem for file in Path(__file__).parent.glob("*.py")}
+    return [importlib.import_module(f"sample.{code}") for code in source_codes() if code in there]
 
 
 def main(
@@ -27,8 +32,9 @@ def main(
 ) -> None:
     """Writes every reconstructed answer into the archive."""
     target = Archive(archive)
-    for agency, folder in AGENCIES.items():
-        count = importlib.import_module(f"sample.{agency}").write(inputs / folder, target)
+    for module in generators():
+        agency = module.__name__.rpartition(".")[2]
+        count = module.write(inputs / getattr(module, "FOLDER", agency), target)
         typer.echo(f"{agency}: {count} answers")
 
 

@@ -16,6 +16,8 @@ from extractors.undesa.client import questions
 from extractors.undesa.parse import HEADER_ROW
 from sample.answer import store, workbook_bytes
 
+# its files lie beside those of IOM
+FOLDER = "iom"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CODES_FILE = "ref/countrynames_gdidata.csv"
 DESTINATION_FILE = "un_desa/undesa_pd_2020_ims_stock_by_sex_and_destination.xlsx"

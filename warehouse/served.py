@@ -4,9 +4,9 @@ A snapshot that was taken before a change sees the rows of before, whole, for Po
 by statement in a transaction (READ COMMITTED) sees one publication too: the change is committed while no reader holds a relation of `bi`,
 and that lock is taken last. Each change keeps what it took away, so that it can be taken back.
 
-Of a built relation `x` the table `bi.x` has what a plain query should add up: current rows (`is_current`), and of these the leaves
-(`row_kind`). What that leaves out lies in `bi_rest.x`; the views `bi.x_all` (current rows of all kinds) and `bi.x_vintage` (everything)
-put the two together.
+Of a built relation `x` the table `bi.x` has what a plain query should add up: current rows (`is_current`), of these the leaves
+(`row_kind`), and where several agencies say something of one thing those of the preferred one (`is_preferred`). What that leaves out lies
+in `bi_rest.x`; the views `bi.x_all` (current rows of all kinds and agencies) and `bi.x_vintage` (everything) put the two together.
 """
 
 from __future__ import annotations
@@ -53,6 +53,11 @@ class Relation:
     def has_kinds(self) -> bool:
         """Whether rows are leaves, subtotals or totals."""
         return "row_kind" in self.names
+
+    @property
+    def has_agencies(self) -> bool:
+        """Whether several agencies say something of one thing, of which one is preferred."""
+        return "is_preferred" in self.names and self.has_kinds
 
     @property
     def has_vintages(self) -> bool:
@@ -104,6 +109,7 @@ class Part:
         """The rows of the source that belong here."""
         conditions = ["is_current"] if self.relation.has_vintages else []
         conditions += ["row_kind = 'leaf'"] if self.relation.has_kinds else []
+        conditions += ["is_preferred"] if self.relation.has_agencies else []
         here = sql.SQL("({})").format(sql.SQL(" and ").join(map(sql.SQL, conditions or ["true"])))
         return sql.SQL("select {} from {} where {}").format(
             _listed(self.relation.names), source, here if self.is_default else sql.SQL("not ") + here
@@ -477,7 +483,8 @@ def _views(relation: Relation) -> Iterator[tuple[str, str, str]]:
     """Of each view of a relation its name, the condition on the rows left out, and the remark."""
     if relation.has_kinds:
         condition = "where is_current" if relation.has_vintages else ""
-        yield f"{relation.name}_all", condition, f"{relation.remark} All rows: leaves, subtotals and totals (row_kind)."
+        agencies = ", of all agencies (is_preferred)" * relation.has_agencies
+        yield f"{relation.name}_all", condition, f"{relation.remark} All rows: leaves, subtotals and totals (row_kind){agencies}."
     if relation.has_vintages:
         yield f"{relation.name}_vintage", "", f"{relation.remark} Every row of every vintage (is_current)."
 
@@ -500,6 +507,7 @@ def _make_views(connection: Connection, relation: Relation) -> None:
 def _remark(connection: Connection, relation: Relation) -> None:
     """Says what relation and columns mean, as their contract does."""
     plain = f"{relation.remark} " + "Leaves only: sums do not count twice; " * relation.has_kinds
+    plain += "of one agency a year (is_preferred); " * relation.has_agencies
     plain += f"{relation.name}_all holds all rows." * relation.has_kinds
     said: list[tuple[str, str, str]] = [("table", relation.name, plain.strip())]
     said += [("view", name, remark) for name, _, remark in _views(relation)]

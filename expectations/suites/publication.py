@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
 from expectations.check import Check, Suite, none_of
 from expectations.suites import publication_international, publication_national
+from extractors.source import source_codes
 
 
 def suite(schema: str) -> Suite:
@@ -19,8 +24,17 @@ def suite(schema: str) -> Suite:
             _plausible_growth(schema),
             *publication_national.checks(schema),
             *publication_international.checks(schema),
+            *_of_sources(schema),
         ],
     )
+
+
+def _of_sources(schema: str) -> Iterator[Check]:
+    """What suites of sources ask of a candidate: `gate2(schema)` in `expectations/suites/<source>.py`, where there is one."""
+    for code in source_codes():
+        if (Path(__file__).parent / f"{code}.py").is_file():
+            asked = getattr(importlib.import_module(f"expectations.suites.{code}"), "gate2", None)
+            yield from asked(schema) if asked else ()
 
 
 def _same_years(schema: str) -> Check:
@@ -34,6 +48,7 @@ def _same_years(schema: str) -> Check:
             ', departures ', coalesce(departures_persons::text, 'missing')) as detail,
             array_remove(array[arrivals_release_key, departures_release_key], null) as release_keys,
             case
+                when flows_source_code = 'cisstat' then 'cisstat.external_flows'
                 when arrivals_release_key is null then 'bns.external_arrivals'
                 when departures_release_key is null then 'bns.external_departures'
             end as waits_for

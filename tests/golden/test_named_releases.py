@@ -52,6 +52,10 @@ SPOILED: dict[str, tuple[str, set[str]]] = {
     "the printed groups of countries make the total": (
         "update {schema}.migration_by_country set arrivals_total_persons = arrivals_total_persons + 1", {"external_by_country"},
     ),
+    "the partners and the other countries of CIS Stat make its total": (
+        "update {schema}.migration_by_country set arrivals_total_persons = arrivals_total_persons + 1 where source_code = 'cisstat'",
+        {"external_flows"},
+    ),
     "the specialties make tertiary and vocational secondary education": (
         "update {schema}.migration_by_specialty set arrivals_persons = arrivals_persons + 1 where row_kind = 'leaf'",
         {"flows_by_specialty", "all_flows_by_education"},

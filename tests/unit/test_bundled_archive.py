@@ -9,6 +9,7 @@ import pytest
 
 from extractors.archive import Archive
 from extractors.source import load_source, source_codes
+from sample.reconstruct import generators
 from warehouse.profile import BUNDLED_ARCHIVE
 
 ARCHIVE = Archive(str(BUNDLED_ARCHIVE))
@@ -31,6 +32,11 @@ def test_every_bundled_answer_is_listed_as_shipped() -> None:
         for snapshot in ARCHIVE.snapshots(code, dataset, delivery)
     ]
     assert sorted(found) == sorted(SHIPPED)
+
+
+def test_each_source_has_the_generator_that_wrote_its_answers() -> None:
+    written = {path.split("/")[1] for path in SHIPPED if ARCHIVE.read_manifest(path).capture == "reconstructed"}
+    assert written == {module.__name__.rpartition(".")[2] for module in generators()}
 
 
 def test_an_answer_that_was_derived_is_credited_as_adapted() -> None:

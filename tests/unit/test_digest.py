@@ -34,12 +34,15 @@ def digest_of(parsed: Parsed, name: str, version: int = digest.CURRENT) -> str:
 
 
 def _reversed_json(body: bytes) -> bytes:
-    """Lists turned round, the keys of objects in another order, the pairs of parallel lists kept together."""
+    """Lists turned round, the keys of objects in another order, pairs of parallel lists kept together, a header row first."""
 
     def turn(value: object) -> object:
         if isinstance(value, dict):
             return {key: value[key] if key in ("terms", "termNames") else turn(value[key]) for key in reversed(value)}
-        return [turn(item) for item in reversed(value)] if isinstance(value, list) else value
+        if not isinstance(value, list):
+            return value
+        header = value[:1] if value and isinstance(value[0], list) else []
+        return [turn(item) for item in [*header, *reversed(value[len(header) :])]]
 
     # a number keeps its digits: Python would write 36562.0010986328125 with fewer
     turned = json.dumps(turn(json.loads(body, parse_float=lambda digits: f"@{digits}@")), ensure_ascii=False)

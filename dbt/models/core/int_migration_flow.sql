@@ -7,6 +7,7 @@ with releases as (
 observed as (
     {% for view in [
         'stg_bns__external_migration', 'stg_bns__net_migration', 'stg_bns__internal_by_region', 'stg_bns__printed_flow',
+        'stg_cisstat__external_flows',
     ] -%}
         select
             release_key,

@@ -9,7 +9,7 @@ observed as (
     {% for view in [
         'stg_bns__external_migration', 'stg_bns__population', 'stg_bns__net_migration', 'stg_bns__vital_event',
         'stg_bns__internal_by_region', 'stg_bns__internal_matrix', 'stg_bns__printed_flow', 'stg_bns__kandas',
-        'stg_uis__observation', 'stg_undesa__stock', 'stg_iom__missing_migrants', 'stg_mol__kandas',
+        'stg_uis__observation', 'stg_undesa__stock', 'stg_iom__missing_migrants', 'stg_mol__kandas', 'stg_cisstat__external_flows',
     ] -%}
         select
             release_key,

@@ -49,8 +49,18 @@ ranges as (
     where mart = 'migration_balance'
 ),
 
-flows as (
+preferences as (
     select
+        source_code,
+        from_year,
+        to_year
+    from {{ ref('preferred_agency') }}
+    where mart = 'migration_balance'
+),
+
+reported as (
+    select
+        cubes.source_code,
         fact.area_key,
         fact.release_key,
         fact.period_key,
@@ -62,8 +72,10 @@ flows as (
         fact.capture
     from {{ ref('fct_migration_flow') }} as fact
     inner join periods on fact.period_key = periods.period_key
+    inner join {{ ref('dim_cube') }} as cubes on fact.cube_key = cubes.cube_key
     where
         fact.is_current
+        and cubes.cube_code in ('bns.external_arrivals', 'bns.external_departures', 'cisstat.external_flows')
         and periods.period_kind = 'year'
         and fact.direction in ('arrival', 'departure')
         and fact.scope = 'external'
@@ -74,6 +86,37 @@ flows as (
         and fact.specialty_key = {{ member_key('specialty', "'_T'") }}
         and fact.ethnicity_key = {{ member_key('ethnicity', "'_T'") }}
         and fact.locality_key = {{ member_key('locality', "'_T'") }}
+),
+
+-- of each year the declared agency; where that one has no figures, another one
+ranked as (
+    select
+        reported.*,
+        dense_rank() over (
+            partition by reported.area_key, reported.period_start_date
+            order by preferences.source_code is null, reported.source_code
+        ) as precedence
+    from reported
+    left join preferences
+        on
+            reported.source_code = preferences.source_code
+            and extract(year from reported.period_start_date)
+            between preferences.from_year and coalesce(preferences.to_year, extract(year from reported.period_start_date))
+),
+
+flows as (
+    select * from ranked
+    where precedence = 1
+),
+
+-- a year of another agency than the year before begins another series
+agencies as (
+    select
+        area_key,
+        period_start_date,
+        source_code <> lag(source_code) over (partition by area_key order by period_start_date) as is_another
+    from flows
+    group by area_key, period_start_date, source_code
 ),
 
 stocks as (
@@ -138,7 +181,8 @@ parts as (
         flows.capture,
         null::text as derivation,
         null::text as break_kind,
-        null::text as pair_edition
+        null::text as pair_edition,
+        flows.source_code
     from spans
     inner join flows
         on
@@ -158,7 +202,8 @@ parts as (
         stocks.capture,
         stocks.derivation,
         stocks.break_kind,
-        null::text as pair_edition
+        null::text as pair_edition,
+        null::text as source_code
     from spans
     inner join stocks
         on
@@ -179,7 +224,8 @@ parts as (
         ends.capture,
         ends.derivation,
         ends.break_kind,
-        pairs.edition as pair_edition
+        pairs.edition as pair_edition,
+        null::text as source_code
     from spans
     inner join pairs on spans.area_key = pairs.area_key and spans.period_start_date = pairs.period_start_date
     cross join
@@ -228,6 +274,8 @@ gathered as (
         string_agg(distinct coalesce(parts.pair_edition, releases.edition), '; ')
         filter (where parts.role in ('population_start', 'population_end'))
             as population_edition,
+        string_agg(distinct parts.source_code, '; ') as flows_source_code,
+        count(distinct parts.source_code) as flows_sources,
         string_agg(distinct parts.capture, '; ') as capture,
         string_agg(distinct coalesce(made.licence, releases.licence), '; ') as licence,
         string_agg(distinct coalesce(made.attribution, releases.attribution), '; ') as attribution,
@@ -325,8 +373,11 @@ select
             (measured.period_end_date + 1)::text || ': ' || measured.end_derivation
         ),
         ''
-    ) as population_derivation
+    ) as population_derivation,
+    measured.flows_source_code,
+    case when measured.flows_sources > 1 or (measured.row_kind = 'leaf' and agencies.is_another) then 'source' end as flows_break_kind
 from measured
+left join agencies on measured.area_key = agencies.area_key and measured.period_start_date = agencies.period_start_date
 inner join areas on measured.area_key = areas.area_key
 inner join periods
     on

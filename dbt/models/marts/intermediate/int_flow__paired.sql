@@ -42,6 +42,8 @@ gathered as (
         string_agg(distinct flows.direction || ' ' || flows.value_missing_reason, ', ') as gaps,
         {{ preliminary('flows.is_provisional') }} as is_provisional,
         {{ only_one('flows.release_key') }} as release_key,
+        max(flows.release_key) filter (where flows.direction = 'arrival') as arrivals_release_key,
+        max(flows.release_key) filter (where flows.direction = 'departure') as departures_release_key,
         max(flows.derivation) as derivation
     from flows
     inner join cubes on flows.cube_key = cubes.cube_key
@@ -79,5 +81,7 @@ select
     end as value_missing_reason,
     is_provisional,
     release_key,
+    arrivals_release_key,
+    departures_release_key,
     derivation
 from gathered
