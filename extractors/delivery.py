@@ -56,13 +56,13 @@ def known(profile: Profile, source_code: str, dataset: str) -> list[Landed]:
             return []
         landed = connection.execute("select delivery from meta.delivery where (source, dataset) = (%s, %s)", [source_code, dataset])
         there = {str(name) for (name,) in landed.fetchall()}
-        # what has not landed decides, so it is looked at first
+        # what has not landed decides mostly, so it is looked at first
         found = sorted(archive.deliveries(source_code, dataset), key=lambda name: name in there)
         try:
-            refuse_changed(connection, archive, source_code, dataset)
             if not all(is_known(connection, source_code, dataset, _held(archive, source, dataset, name)) for name in found):
                 return []
-        except (ArchiveError, UndeclaredError):
+            refuse_changed(connection, archive, source_code, dataset)
+        except ArchiveError:
             return []
     return [Landed(known=True) for _ in found]
 
