@@ -95,6 +95,13 @@ class Dataset(Declared):
         """The questions of a dataset of flat records. Raises `ValidationError` for a request that is of another kind."""
         return Asked.model_validate(self.request)
 
+    @property
+    def declared_records(self) -> Records:
+        """How the answers are read. Raises `ValueError` for a dataset that is not of flat records."""
+        if self.records is None:
+            raise ValueError("the dataset declares no records")
+        return self.records
+
     @model_validator(mode="after")
     def _names_a_raw_table(self) -> Dataset:
         if self.records and len(self.shape) > 50:
