@@ -281,6 +281,19 @@ def check_source(source: Annotated[str, typer.Argument(envvar="SOURCE", help="Th
         say(console, f"{source} is known everywhere")
 
 
+@app.command("contracts")
+def write_contracts() -> None:
+    """Writes what dbt needs of the blocks `staging` in source.yml: staging views and dbt/vars.yml."""
+    from extractors.source import load_source, source_codes
+    from warehouse import contracts
+
+    with _told(Console()):
+        for code in source_codes():
+            load_source(code)  # says what is wrong with a file before anything is written from it
+        for file in contracts.write() or ["everything is as the contracts say"]:
+            print(file)
+
+
 @app.command()
 def stop() -> None:
     """Stops the embedded server."""

@@ -25,6 +25,14 @@ class Declared(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Labels(Declared):
+    """A name in the three languages of the warehouse."""
+
+    kk: str
+    ru: str
+    en: str
+
+
 class Paging(Declared):
     """How an answer of several pages is asked for.
 

@@ -14,7 +14,7 @@ from warehouse.records import declared_records
 # What gate verdicts and publications depend on …
 CODE = ("dbt", "extractors", "expectations")
 # … and what core facts depend on; their contracts stand with what readers see of them.
-CORE = ("dbt/dbt_project.yml", "dbt/macros", "dbt/seeds", "dbt/models/staging", "dbt/models/core", "dbt/models/star/facts")
+CORE = ("dbt/dbt_project.yml", "dbt/vars.yml", "dbt/macros", "dbt/seeds", "dbt/models/staging", "dbt/models/core", "dbt/models/star/facts")
 # What the parsers of all sources read by.
 READING = ("extractors/rows.py", "extractors/decode.py", "extractors/workbook.py")
 # What flat records are read by, beside their declaration.
