@@ -50,13 +50,27 @@ def check(profile: Profile, source: str, dataset: str, root: Path | None = None)
 
 
 def of_source(profile: Profile, source: str, root: Path | None = None) -> dict[Missing, list[str]]:
-    """Every place that the source lacks, with the datasets that lack it. Raises `SourceError` if there is no such source."""
+    """Every place that the source lacks, with the datasets that lack it, and what a person must decide, which is of them all.
+
+    Raises `SourceError` if there is no such source.
+    """
     found: dict[Missing, list[str]] = {}
     root = root or ROOT
-    for dataset in load_source(source, root / "extractors").datasets:
+    datasets = load_source(source, root / "extractors").datasets
+    found |= {place: list(datasets) for place in _undecided(source, root)}
+    for dataset in datasets:
         for place in _lacking(profile, source, dataset, root):
             found.setdefault(place, []).append(dataset)
     return found
+
+
+def _undecided(source: str, root: Path) -> Iterator[Missing]:
+    """What a person must decide: each FIXME of the source's own folders."""
+    folders = (root / "extractors" / source, root / "dbt/models/staging" / source)
+    for file in sorted(file for folder in folders for file in folder.rglob("*") if file.suffix in {".yml", ".md", ".py", ".sql"}):
+        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
+            if "FIXME" in line:
+                yield Missing(f"{file.relative_to(root)}:{number}", line.partition("FIXME")[2].strip(" :") or line.strip())
 
 
 def _lacking(profile: Profile, source: str, dataset: str, root: Path) -> list[Missing]:
@@ -173,7 +187,7 @@ def _contract(source: str, dataset: str, root: Path) -> Iterator[Missing]:
     for one in contracts(root):
         if (one.source, one.name) == (source, dataset):
             for file in differing(root, one):
-                yield Missing(file, f"what the contract of {dataset} says: `{COMMAND}` writes it")
+                yield Missing(file, f"what the contracts say: `{COMMAND}` writes it")
 
 
 def _cube(source: str, dataset: str, root: Path) -> Iterator[Missing]:

@@ -8,6 +8,7 @@ from types import ModuleType
 
 from extractors.archive import Archive, Request
 from extractors.delivery import client_of
+from extractors.landing import package_of
 from extractors.rows import Answered, Parsed
 from extractors.source import Dataset, Source, load_source
 from warehouse.profile import BUNDLED_ARCHIVE
@@ -44,12 +45,12 @@ def answered(source_code: str, dataset: Dataset, bodies: Sequence[bytes]) -> lis
     return [Answered(request.url, request.params, request.form, body) for request, body in zip(asked, bodies, strict=False)]
 
 
-def parser(source_code: str) -> ModuleType:
-    """The source's own parser."""
-    return importlib.import_module(f"extractors.{source_code}.parse")
+def parser(source_code: str, dataset: Dataset) -> ModuleType:
+    """The parser of the dataset: its source's, or that of flat records."""
+    return importlib.import_module(f"extractors.{package_of(source_code, dataset)}.parse")
 
 
 def parse(source_code: str, dataset: Dataset, bodies: Sequence[bytes]) -> Parsed:
     """What the source's parser makes of the bytes."""
-    parsed: Parsed = parser(source_code).parse(dataset, answered(source_code, dataset, bodies))
+    parsed: Parsed = parser(source_code, dataset).parse(dataset, answered(source_code, dataset, bodies))
     return parsed

@@ -176,6 +176,11 @@ def _quoted(text: str) -> str:
     return "'" + str(text).replace("'", "''") + "'"
 
 
+def _named(column: str) -> str:
+    """A column of the raw table: the agency's word may be one of SQL."""
+    return f'"{column}"'
+
+
 def _list(texts: Any) -> str:
     return ", ".join(_quoted(text) for text in texts)
 
@@ -219,13 +224,13 @@ def _records(one: Contract) -> Iterator[str]:
     }
     yield from ("with records as (", "    select", "        _release_key,", "        _snapshot_key,", "        _row,")
     for name, column in columns.items():
-        yield f"        {column or 'null::text'} as {name},"
+        yield f"        {_named(column) if column else 'null::text'} as {name},"
     if not said.get("dropped"):
         yield "        null::text as dropped_because"
     else:
         yield "        case"
         for each in said["dropped"]:
-            yield f"            when btrim({each['column']}) in ({_list(each['texts'])})"
+            yield f"            when btrim({_named(each['column'])}) in ({_list(each['texts'])})"
             yield f"                then {_quoted(each['because'])}"
         yield "        end as dropped_because"
     yield from (f"    from {{{{ source('{one.source}', '{one.name}') }}}}", "),", "")

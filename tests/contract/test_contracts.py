@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+import pipeline
 from expectations import places
 from expectations.intake import take_in
 from expectations.settle import settle
-from extractors.source import Source
+from extractors.source import Source, load_source
 from tests import flat
 from tests.faults.test_flat_records import deliver
 from tests.flat import CODE, LABELS, NAME
 from tests.state import read
-from warehouse import build, contracts, migrate
+from warehouse import build, contracts
 from warehouse.fingerprint import core_schema
-from warehouse.profile import Profile
+from warehouse.profile import Profile, load
 
 RECORDS: dict[str, Any] = {
-    "form": "json", "at": "/items", "fields": {"year": "period", "to": "host", "from": "origin", "mark": "flag"},
+    "form": "json", "at": "/items", "fields": {"year": "period", "to": "host", "from": "from", "mark": "flag"},
     "unpivot": {"fields": ["refugees", "stateless"], "name": "category", "value": "persons"}, "figures": ["persons"],
 }  # fmt: skip
 ONE = {key: value for key, value in RECORDS.items() if key != "unpivot"}
 ONE |= {"fields": RECORDS["fields"] | {"refugees": "persons"}, "ignored": ["stateless"]}
 STAGING: dict[str, Any] = {
     "counted": "persons of concern", "area": {"column": "host", "codes": "iso3", "also": {"UKN": "_U"}},
-    "counterpart": {"column": "origin", "codes": "iso2"}, "period": {"column": "period", "at": "12-31"}, "indicator": "category",
+    "counterpart": {"column": "from", "codes": "iso2"}, "period": {"column": "period", "at": "12-31"}, "indicator": "category",
     "indicators": {name: {"title": LABELS, "unit": "persons"} for name in ("refugees", "stateless")},
     "value": "persons", "gaps": {"..": "suppressed"}, "status": {"column": "flag", "codes": {"e": "E"}}, "estimate_kind": "observed",
     "breaks": {"2025": "definition"},
@@ -68,20 +71,60 @@ def land(profile: Profile, source: Source, day: int, *items: dict[str, object], 
     return verdict.state, verdict.said
 
 
-def test_the_figures_of_a_contract_reach_readers(profile: Profile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with flat.written(monkeypatch, tmp_path, content(moves=STAGING, months=MONTHS, days=DAYS)) as source:
-        views = [f"dbt/models/staging/{CODE}/stg_{CODE}__{name}" for name in (NAME, "months", "days")]
-        assert contracts.write() == ["dbt/vars.yml", *(f"{view}.{kind}" for view in views for kind in ("sql", "yml"))]
-        assert contracts.write() == []
+def command(*words: str) -> tuple[int, str]:
+    """Exit code and output of a command, which reads the tree anew as a new process does."""
+    flat.forget()
+    done = CliRunner().invoke(pipeline.app, list(words))
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.output
+    return done.exit_code, done.output
+
+
+def test_the_walk_of_the_guide_ends_with_figures_that_readers_see(
+    profile: Profile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """docs/add-a-source.md and docs/add-a-dataset.md, command by command; only the publication is made without Airflow."""
+    good = (
+        record(refugees=7, stateless=".."),
+        record("2025", mark="e", refugees="0", stateless=2),
+        record(to="UKN", refugees="3.0"),
+        record(to="World's", refugees="a sum", come="all"),
+    )
+    answer = tmp_path / "answer.json"
+    answer.write_text(json.dumps({"items": good[:2]}), encoding="utf-8")
+    for variable, value in (("DATABASE", profile.database), ("JOURNAL", profile.journal), ("ARCHIVE", profile.archive)):
+        monkeypatch.setenv(f"KOSHI_{variable}", value)
+    profile = load()
+    with flat.standing_in(monkeypatch, flat.grown(tmp_path / "tree")):
+        tree = tmp_path / "tree"
+        view = f"dbt/models/staging/{CODE}/stg_{CODE}__{NAME}"
+        code, said = command("new-source", CODE, "--from", str(answer), "--dataset", NAME)
+        assert (code, said.split()[:5]) == (
+            0, [f"extractors/{CODE}/source.yml", f"extractors/{CODE}/README.md", "dbt/vars.yml", f"{view}.sql", f"{view}.yml"],
+        )  # fmt: skip
+        file = tree / f"extractors/{CODE}/source.yml"
+        proposed = yaml.safe_load(file.read_text("utf-8"))["datasets"][NAME]
+        assert (proposed["records"]["at"], proposed["records"]["unpivot"]["fields"]) == ("/items", ["refugees", "stateless"])
+        assert (proposed["staging"]["area"]["codes"], proposed["staging"]["counterpart"]["codes"]) == ("iso3", "iso2")
+        # every FIXME is named by file and line, and nothing else is missing
+        marked = [number for number, line in enumerate(file.read_text("utf-8").splitlines(), 1) if "FIXME" in line]
+        code, said = command("check-source", CODE)
+        assert (code, len(marked) > 10, f"{len(marked) + 1} places to write" in said) == (1, True, True), said
+        assert all(f"extractors/{CODE}/source.yml:{number} " in said for number in marked)
+        # what a person decides, and two further datasets
+        decided = content(moves=STAGING, months=MONTHS, days=DAYS)
+        file.write_text(yaml.safe_dump(decided, allow_unicode=True, sort_keys=False), encoding="utf-8")
+        (tree / f"extractors/{CODE}/README.md").write_text("# Flatland\n", encoding="utf-8")
+        code, said = command("check-source", CODE)
+        assert (code, "6 places to write" in said, "`make contracts` writes it" in said) == (1, True, True), said
+        further = [f"dbt/models/staging/{CODE}/stg_{CODE}__{name}.{kind}" for name in ("months", "days") for kind in ("sql", "yml")]
+        code, said = command("contracts")
+        assert (code, {*said.split()}) == (0, {"dbt/vars.yml", f"{view}.sql", *further})
+        assert command("contracts") == (0, "everything is as the contracts say\n")
+        assert command("check-source", CODE) == (0, f"{CODE} is known everywhere\n")
+        code, said = command("record", CODE, NAME, str(answer), "--capture", "recorded", "--retrieved", "2026-01-31T00:00:00Z")
+        assert (code, "accepted" in said) == (0, True), said
         flat.forget()
-        migrate.to_head(profile)
-        assert places.of_source(profile, CODE) == {}
-        good = (
-            record(refugees=7, stateless=".."),
-            record("2025", mark="e", refugees="0"),
-            record(to="UKN", refugees="3.0"),
-            record(to="World's", refugees="a sum", come="all"),
-        )
+        source = load_source(CODE)
         assert land(profile, source, 1, *good) == ("accepted", "")
         percent = {"to": " the   REST", "mark": "%"}
         assert land(profile, source, 1, record("2024-02", refugees="-0.125", **percent), name="months") == ("accepted", "")
@@ -106,7 +149,7 @@ def test_the_figures_of_a_contract_reach_readers(profile: Profile, monkeypatch: 
             ("KAZ", "UKR", refugees, "2024-12-31", 7, "A", None, None),
             ("KAZ", "UKR", stateless, "2024-12-31", None, "Q", "suppressed", None),
             ("KAZ", "UKR", refugees, "2025-12-31", 0, "E", None, "definition"),
-            ("KAZ", "UKR", stateless, "2025-12-31", None, "O", "not_available", "definition"),
+            ("KAZ", "UKR", stateless, "2025-12-31", 2, "E", None, "definition"),
             ("_U", "UKR", refugees, "2024-12-31", 3, "A", None, None),
             ("_U", "UKR", stateless, "2024-12-31", None, "O", "not_available", None),
         ]
