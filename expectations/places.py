@@ -163,7 +163,7 @@ def _suite(source: str, dataset: str, root: Path) -> Iterator[Missing]:
             raise MissingPlaceError(source, dataset, [_no_suite(source, dataset)])
     except MissingPlaceError as error:
         yield from error.missing
-        if any((root / f"dbt/models/staging/{source}").glob("*.sql")):
+        if not declared.records and any((root / f"dbt/models/staging/{source}").glob("*.sql")):
             return  # the suite will say which of them it looks at
         view = usual_view(source, dataset)
     yield from _staging(source, view, root) if declared.staging is None else _contract(source, dataset, root)

@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 from typer.testing import CliRunner
 
 import pipeline
 from expectations import places
 from expectations.intake import take_in
 from expectations.settle import settle
-from extractors.source import Source, load_source
-from tests import flat
+from extractors.source import Source, SourceError, load_source
+from tests import flat, small
 from tests.faults.test_flat_records import deliver
 from tests.flat import CODE, LABELS, NAME
 from tests.state import read
@@ -55,7 +56,7 @@ def content(**contracts_of: dict[str, Any]) -> dict[str, Any]:
     [declared] = found["datasets"].values()
     found["datasets"] = {name: declared | {"staging": staging} for name, staging in contracts_of.items()}
     for name, staging in contracts_of.items():
-        if not staging["indicator"]:
+        if len(staging["indicators"]) == 1:
             found["datasets"][name] |= {"records": ONE, "shape": f"{CODE}_{name}"}
     return found
 
@@ -121,6 +122,11 @@ def test_the_walk_of_the_guide_ends_with_figures_that_readers_see(
         assert (code, {*said.split()}) == (0, {"dbt/vars.yml", f"{view}.sql", *further})
         assert command("contracts") == (0, "everything is as the contracts say\n")
         assert command("check-source", CODE) == (0, f"{CODE} is known everywhere\n")
+        # one that is written by hand, and forgotten everywhere, keeps nobody else from readers
+        decided["datasets"]["forgotten"] = flat.declared()["datasets"][NAME] | {"shape": f"{CODE}_forgotten"}
+        file.write_text(yaml.safe_dump(decided, allow_unicode=True, sort_keys=False), encoding="utf-8")
+        code, said = command("check-source", CODE)
+        assert (code, "6 places to write" in said, said.count("(for forgotten)")) == (1, True, 6), said
         code, said = command("record", CODE, NAME, str(answer), "--capture", "recorded", "--retrieved", "2026-01-31T00:00:00Z")
         assert (code, "accepted" in said) == (0, True), said
         flat.forget()
@@ -130,8 +136,14 @@ def test_the_walk_of_the_guide_ends_with_figures_that_readers_see(
         assert land(profile, source, 1, record("2024-02", refugees="-0.125", **percent), name="months") == ("accepted", "")
         leap = (record("2024-02-29", mark="w"), record("2024-03-01", mark=""))
         assert land(profile, source, 1, *leap, name="days") == ("accepted", "")
+        with pytest.raises(places.MissingPlaceError, match=rf"^{CODE}\.forgotten: "):
+            take_in(profile, CODE, "forgotten")
+        small.fill(profile)
+        assert [take_in(profile, "bns", name).became for name in small.DATASETS] == ["taken"] * 3
         settled = settle(profile)
         assert settled.outcome == "published", settled
+        shown = {str(name) for (name,) in read(profile, "select dataset from meta.release where state = 'published'")}
+        assert shown == {NAME, "months", "days", *small.DATASETS}
         seen = read(
             profile,
             "select source_row, area.area_code, other.area_code, indicator_code, indicator_name_en, unit, period_kind,"
@@ -236,6 +248,55 @@ def test_the_walk_of_the_guide_ends_with_figures_that_readers_see(
         ):
             state, reason = land(profile, source, day, *good, wrong)
             assert (state, said in reason) == ("rejected", True), reason
+
+
+def test_each_place_of_a_contract_is_named_when_it_is_gone(bare: Profile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    view = f"dbt/models/staging/{CODE}/stg_{CODE}__{NAME}"
+    with flat.written(monkeypatch, tmp_path, content(moves=STAGING, other=STAGING)):
+        contracts.write()
+        for name in (f"{view}.sql", f"{view}.yml", contracts.VARS):
+            file = tmp_path / name
+            whole = file.read_text("utf-8")
+            for spoilt in (None, whole.replace("persons of concern", "somebody").replace(CODE, "elsewhere")):
+                file.unlink() if spoilt is None else file.write_text(spoilt, encoding="utf-8")
+                flat.forget()
+                lacking = places.of_source(bare, CODE)
+                assert {missing.file for missing in lacking} == {name}
+                assert NAME in next(iter(lacking.values()))
+                with pytest.raises(places.MissingPlaceError, match=rf"^{CODE}\.{NAME}: .*{name}"):
+                    places.check(bare, CODE, NAME)
+                # dbt is called without it, and with the other where that stands
+                called = contracts.variables().get("contracts", [])
+                assert [entry["dataset"] for entry in called] == ([] if name == contracts.VARS else ["other"])
+            file.write_text(whole, encoding="utf-8")
+        flat.forget()
+        assert (places.of_source(bare, CODE), contracts.variables()) == ({}, {})
+    # without the contract it is a dataset that has to be written by hand
+    with flat.written(monkeypatch, tmp_path, flat.declared(RECORDS)):
+        assert {missing.file for missing in places.of_source(bare, CODE)} >= {
+            f"expectations/suites/{CODE}.py", "dbt/seeds/cube.csv", "dbt/models/core/release_period.sql",
+        }  # fmt: skip
+    (tmp_path / "extractors" / CODE / "source.yml").unlink()
+    with flat.standing_in(monkeypatch, tmp_path), pytest.raises(SourceError, match="no source 'flatland'"):
+        places.of_source(bare, CODE)
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "said"),
+    [
+        ({"area": {"column": "host", "always": "KAZ"}}, "column or always"),
+        ({"value": "personen"}, "'personen' is no column of records"),
+        ({"period": {"column": "period", "at": "02-29"}}, "a day that every year has"),
+        ({"indicator": ""}, "the column that tells the indicators apart"),
+        ({"gaps": {"{{ x }}": "suppressed"}}, "no braces"),
+        ({"gaps": {"..": "zero"}}, "gaps"),
+        ({"breaks": {"20": "census"}}, "is no year"),
+        ({"estimate_kind": "guessed"}, "estimate_kind"),
+    ],
+)
+def test_a_contract_that_cannot_be_meant_is_refused(spoilt: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Source.model_validate({"code": CODE, **content(moves=STAGING | spoilt)})
 
 
 def test_what_is_not_as_its_contract_says_keeps_nothing_else_from_being_built(

@@ -14,7 +14,6 @@ from expectations import places
 from expectations.check import BATCH, Suite
 from expectations.intake import take_in
 from expectations.places import MissingPlaceError, check, of_source, suite_of
-from expectations.settle import settle
 from expectations.suites import bns, iom
 from expectations.suites.default import default_suite
 from extractors.source import Dataset, Judged, load_source, source_codes
@@ -106,20 +105,6 @@ def test_all_that_a_source_lacks_is_named_at_once(profile: Profile, root: Path, 
     done = CliRunner().invoke(pipeline.app, ["check-source", "nowhere"], env=variables)
     assert done.exit_code == 1
     assert "no source 'nowhere'" in done.output
-
-
-def test_what_one_dataset_lacks_keeps_nothing_else_from_readers(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
-    small.fill(profile)
-    lacking, known = [places.Missing("dbt/seeds/cube.csv", "a row")], places._cube
-    monkeypatch.setattr(places, "_cube", lambda source, name, root: lacking if name == "population" else known(source, name, root))
-    with pytest.raises(MissingPlaceError, match=r"^bns\.population: "):
-        take_in(profile, "bns", "population")
-    assert [take_in(profile, "bns", name).became for name in ("external_arrivals", "external_departures")] == ["taken", "taken"]
-    settle(profile)
-    assert read(profile, "select dataset, state from meta.release order by 1") == [
-        ("external_arrivals", "published"),
-        ("external_departures", "published"),
-    ]
 
 
 def _by_default(monkeypatch: pytest.MonkeyPatch, *key: str) -> None:
