@@ -271,8 +271,10 @@ def _staging(found: Roles, seen: Seen) -> Iterator[str]:
         yield "      area: {always: KAZ} # FIXME: the column that says the area, or the one area of all rows"
     at = " or, for a stock, add `at: 12-31`, the day that it is of" if found.form == "year" else ""
     yield f"      period: {{column: {found.columns[found.period]}, form: {found.form}}} # FIXME: right for a flow{at}"
-    if many or found.indicator:
-        yield f"      indicator: {'indicator' if many else found.columns[found.indicator]}"
+    if many:
+        yield "      indicator: indicator"
+    elif found.indicator:
+        yield f"      indicator: {found.columns[found.indicator]} # FIXME: whether this is what tells the indicators apart"
     yield "      indicators:"
     texts = found.figures if many else sorted({text.strip() for text in seen.texts.get(found.indicator, []) if text.strip()}) or ["figure"]
     for name, code in _columns(texts).items():
