@@ -15,13 +15,13 @@ export KOSHI_PROFILE := live
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test lint unit test-system faults histories fuzz chaos bench serve report init url dbt-env psql record status rollback unpin decide stop clean replay check check-source backup restore lock
+.PHONY: help setup setup-dev run test lint unit test-system faults histories fuzz chaos bench serve report init url dbt-env psql record status rollback unpin decide stop clean replay check check-source new-source contracts backup restore lock
 
 # nothing is asked of a network; digests and keys of ours are hexadecimal, and the locks, journals and answers are full of them
 SECRETS := --no-verify --disable-plugin HexHighEntropyString --exclude-files '\.lock$$|^tests/journals/|^extractors/bundled/archive/'
 
 # what a person writes goes through the environment as it is: neither make nor a shell reads a quote, a dollar or a blank in it
-ASKED := SQL NUMBER RELEASE KIND PERSON REASON SOURCE DATASET FILE REQUEST CAPTURE RETRIEVED NOTE SEED N FOLDER
+ASKED := NAME FROM SQL NUMBER RELEASE KIND PERSON REASON SOURCE DATASET FILE REQUEST CAPTURE RETRIEVED NOTE SEED N FOLDER
 $(foreach name,$(ASKED),$(eval override $(name) := $$(value $(name))))
 export $(ASKED)
 
@@ -116,6 +116,12 @@ check: setup ## verify archive, journal, ledger and rows against each other
 
 check-source: setup ## name every place that does not know a dataset: make check-source SOURCE=...
 	@$(PY) pipeline.py check-source
+
+new-source: setup ## propose a source from an answer: make new-source NAME=... FROM=answer [DATASET=...]
+	@$(PY) pipeline.py new-source
+
+contracts: setup ## write the staging views that source.yml declares, after a change of a block `staging`
+	@$(PY) pipeline.py contracts
 
 backup: setup ## copy archive and journal: make backup FOLDER=...
 	@$(PY) pipeline.py backup

@@ -282,6 +282,39 @@ def check_source(source: Annotated[str, typer.Argument(envvar="SOURCE", help="Th
         say(console, f"{source} is known everywhere")
 
 
+@app.command("new-source")
+def new_source(
+    name: Annotated[str, typer.Argument(envvar="NAME", help="The source's code: its folder in extractors.")],
+    answer: Annotated[Path, typer.Option("--from", envvar="FROM", exists=True, dir_okay=False, help="An answer of the agency.")],
+    dataset: Annotated[str, typer.Option(envvar="DATASET", help="The code of what the answer holds.")] = "figures",
+) -> None:
+    """Proposes a source from one of its answers: source.yml, README and staging view, with FIXME where a person decides."""
+    from extractors.proposal import propose
+    from extractors.source import load_source
+    from warehouse import contracts
+
+    console = Console()
+    with _told(console):
+        written = propose(name, dataset or "figures", answer.read_bytes())
+        load_source(name)
+        for file in [*written, *contracts.write()]:
+            print(file)
+        say(console, f"`make check-source SOURCE={name}` names what a person must decide; docs/add-a-source.md goes on from here")
+
+
+@app.command("contracts")
+def write_contracts() -> None:
+    """Writes what dbt needs of the blocks `staging` in source.yml: staging views and dbt/vars.yml."""
+    from extractors.source import load_source, source_codes
+    from warehouse import contracts
+
+    with _told(Console()):
+        for code in source_codes():
+            load_source(code)  # says what is wrong with a file before anything is written from it
+        for file in contracts.write() or ["everything is as the contracts say"]:
+            print(file)
+
+
 @app.command()
 def stop() -> None:
     """Stops the embedded server."""

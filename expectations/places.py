@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib
-import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from expectations.suites.continuity import same_unit, still_there
 from expectations.suites.default import default_suite, usual_view, view_of
 from extractors.source import load_source, source_codes
 from warehouse.connection import connect
+from warehouse.contracts import COMMAND, contracts, differing
 from warehouse.profile import ROOT, Profile
 from warehouse.wording import counted
 
@@ -42,22 +43,34 @@ class MissingPlaceError(RuntimeError):
         super().__init__(f"{source}.{dataset}: {self.found}. {self.advice}")
 
 
-def check(profile: Profile, source: str, dataset: str, root: Path = ROOT) -> None:
+def check(profile: Profile, source: str, dataset: str, root: Path | None = None) -> None:
     """Raises `MissingPlaceError` with every place under `root`, and every table of the profile's database, that the dataset lacks."""
-    if missing := _lacking(profile, source, dataset, root):
+    if missing := _lacking(profile, source, dataset, root or ROOT):
         raise MissingPlaceError(source, dataset, missing)
 
 
-def of_source(profile: Profile, source: str, root: Path = ROOT) -> dict[Missing, list[str]]:
-    """Every place that the source lacks, with the datasets that lack it. Raises `SourceError` if there is no such source.
+def of_source(profile: Profile, source: str, root: Path | None = None) -> dict[Missing, list[str]]:
+    """Every place that the source lacks, with the datasets that lack it, and what a person must decide, which is of them all.
 
-    Beside what `check` asks it names the pool, without which no scheduler starts a dataset.
+    Raises `SourceError` if there is no such source.
     """
     found: dict[Missing, list[str]] = {}
-    for dataset in load_source(source, root / "extractors").datasets:
-        for place in [*_lacking(profile, source, dataset, root), *_pool(source, root)]:
+    root = root or ROOT
+    datasets = load_source(source, root / "extractors").datasets
+    found |= {place: list(datasets) for place in _undecided(source, root)}
+    for dataset in datasets:
+        for place in _lacking(profile, source, dataset, root):
             found.setdefault(place, []).append(dataset)
     return found
+
+
+def _undecided(source: str, root: Path) -> Iterator[Missing]:
+    """What a person must decide: each FIXME of the source's own folders."""
+    folders = (root / "extractors" / source, root / "dbt/models/staging" / source)
+    for file in sorted(file for folder in folders for file in folder.rglob("*") if file.suffix in {".yml", ".md", ".py", ".sql"}):
+        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
+            if "FIXME" in line:
+                yield Missing(f"{file.relative_to(root)}:{number}", line.partition("FIXME")[2].strip(" :") or line.strip())
 
 
 def _lacking(profile: Profile, source: str, dataset: str, root: Path) -> list[Missing]:
@@ -65,7 +78,7 @@ def _lacking(profile: Profile, source: str, dataset: str, root: Path) -> list[Mi
         *_modules(source, dataset, root),
         *_raw(profile, source, dataset, root),
         *_suite(source, dataset, root),
-        *_cube(source, dataset, root),
+        *([] if load_source(source, root / "extractors").dataset(dataset).staging else _cube(source, dataset, root)),
     ]
 
 
@@ -76,11 +89,11 @@ def suite_of(source: str, dataset: str, schema: str) -> Suite:
     """
     suite = _own_suite(source, dataset, schema)
     declared = load_source(source).datasets.get(dataset) if source in source_codes() else None
-    judged = declared.suite if declared else None
-    if suite and judged:
+    judged = declared.judged if declared else None
+    if suite and declared and declared.suite:
         what = f"no `suite` of {dataset}, or no gate1({dataset!r}, …) in expectations/suites/{source}.py: one of them judges"
         raise MissingPlaceError(source, dataset, [Missing(f"extractors/{source}/source.yml", what)])
-    if declared and judged:
+    if declared and judged and not suite:
         suite = default_suite(source, dataset, declared, judged)
     if suite is None:
         raise MissingPlaceError(source, dataset, [_no_suite(source, dataset)])
@@ -133,12 +146,14 @@ def _raw(profile: Profile, source: str, dataset: str, root: Path) -> Iterator[Mi
     if found == (None,) and not declared.records:
         columns = "_release_key, _snapshot_key, _row and the columns of the parser, all text"
         yield Missing("warehouse/migrations/versions/", f"a migration that makes the table raw.{shape} with {columns}")
-    if f"name: {shape}" not in (root / "dbt/models/staging/_sources.yml").read_text("utf-8"):
-        yield Missing("dbt/models/staging/_sources.yml", f"the table {shape} of raw")
+    described = (file.read_text("utf-8") for file in sorted((root / "dbt/models/staging").rglob("*.yml")))
+    if not declared.staging and not any(re.search(rf"\b(name|identifier): {shape}\b", text) for text in described):
+        yield Missing(f"dbt/models/staging/{source}/_{source}.yml", f"the table {shape} of raw, under `sources`")
 
 
 def _suite(source: str, dataset: str, root: Path) -> Iterator[Missing]:
-    judged = load_source(source, root / "extractors").dataset(dataset).suite
+    declared = load_source(source, root / "extractors").dataset(dataset)
+    judged = declared.judged
     try:
         if (root / f"expectations/suites/{source}.py").is_file():
             view = suite_of(source, dataset, "staging").view
@@ -148,10 +163,10 @@ def _suite(source: str, dataset: str, root: Path) -> Iterator[Missing]:
             raise MissingPlaceError(source, dataset, [_no_suite(source, dataset)])
     except MissingPlaceError as error:
         yield from error.missing
-        if any((root / f"dbt/models/staging/{source}").glob("*.sql")):
+        if not declared.records and any((root / f"dbt/models/staging/{source}").glob("*.sql")):
             return  # the suite will say which of them it looks at
         view = usual_view(source, dataset)
-    yield from _staging(source, view, root)
+    yield from _staging(source, view, root) if declared.staging is None else _contract(source, dataset, root)
 
 
 def _staging(source: str, view: str, root: Path) -> Iterator[Missing]:
@@ -167,13 +182,16 @@ def _staging(source: str, view: str, root: Path) -> Iterator[Missing]:
         )
 
 
+def _contract(source: str, dataset: str, root: Path) -> Iterator[Missing]:
+    """What is written from a contract, where it is not as the contract says."""
+    for one in contracts(root):
+        if (one.source, one.name) == (source, dataset):
+            for file in differing(root, one):
+                yield Missing(file, f"what the contracts say: `{COMMAND}` writes it")
+
+
 def _cube(source: str, dataset: str, root: Path) -> Iterator[Missing]:
     with (root / "dbt/seeds/cube.csv").open(encoding="utf-8", newline="") as file:
         known = {(row["source_code"], row["dataset"]) for row in csv.DictReader(file)}
     if (source, dataset) not in known:
         yield Missing("dbt/seeds/cube.csv", f"a row for each table of {source}.{dataset}: else its facts have no cube")
-
-
-def _pool(source: str, root: Path) -> Iterator[Missing]:
-    if f"koshi_{source}" not in json.loads((root / "dags/pools.json").read_text("utf-8")):
-        yield Missing("dags/pools.json", f"the pool koshi_{source} of one slot: else no scheduler starts its datasets")

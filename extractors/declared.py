@@ -25,6 +25,14 @@ class Declared(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Labels(Declared):
+    """A name in the three languages of the warehouse."""
+
+    kk: str
+    ru: str
+    en: str
+
+
 class Paging(Declared):
     """How an answer of several pages is asked for.
 
@@ -84,6 +92,14 @@ class Asked(Declared):
         return next(iter(self.each), "")
 
 
+class Unpivot(Declared):
+    """Fields of one record that are figures of several things: each makes a row of its own."""
+
+    fields: tuple[str, ...] = Field(min_length=2, description="the agency's fields, which every record has")
+    name: str = Field(description="the column that takes the name of the field")
+    value: str = Field(description="the column that takes what stands in it")
+
+
 class Records(Declared):
     """How the answers of a dataset are read: `records` in `source.yml`. A place is a JSON pointer into the answer."""
 
@@ -93,6 +109,7 @@ class Records(Declared):
     at: str = Field(default="", pattern=_POINTER, description="where the list lies; empty: it is the answer")
     fields: dict[str, str] = Field(min_length=1, description="the agency's fields, which every record has, and their columns")
     optional: dict[str, str] = Field(default={}, description="fields that may be absent, and their columns")
+    unpivot: Unpivot | None = Field(default=None, description="fields that make a row each, in place of one row a record")
     ignored: tuple[str, ...] = Field(default=(), description="fields that may be there and are not taken")
     of_answer: dict[str, str] = Field(default={}, description="places beside the list, and the columns that repeat what stands there")
     of_question: dict[str, str] = Field(default={}, description="parameters of the question, and the columns that repeat them")
@@ -106,15 +123,17 @@ class Records(Declared):
 
     @model_validator(mode="after")
     def _holds_together(self) -> Records:
+        unpivoted = self.unpivot.fields if self.unpivot else ()
         columns = [*self.fields.values(), *self.optional.values(), *self.of_answer.values(), *self.of_question.values()]
+        columns += [self.unpivot.name, self.unpivot.value] if self.unpivot else []
         for column in columns:
             if not _COLUMN.fullmatch(column):
                 raise ValueError(f"{column!r} is no column: small letters, digits and _, a letter first, at most 59")
         if len(set(columns)) < len(columns):
             raise ValueError(f"each column once, found {', '.join(sorted(columns))}")
-        names = [*self.fields, *self.optional, *self.ignored]
+        names = [*self.fields, *self.optional, *unpivoted, *self.ignored]
         if len(set(names)) < len(names):
-            raise ValueError(f"each field once in fields, optional and ignored, found {', '.join(sorted(names))}")
+            raise ValueError(f"each field once in fields, optional, unpivot and ignored, found {', '.join(sorted(names))}")
         if strange := set(self.figures) - set(columns):
             raise ValueError(f"figures: {min(strange)} is no column of fields")
         places = [*self.of_answer, *self.beside]
@@ -132,6 +151,25 @@ class Records(Declared):
     def columns(self) -> tuple[str, ...]:
         """The columns of the raw table, in an order that does not depend on the order of the declaration."""
         return columns_of(self.model_dump())
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The fields that every record has."""
+        return (*self.fields, *(self.unpivot.fields if self.unpivot else ()))
+
+    @property
+    def taken(self) -> dict[str, str]:
+        """The fields that are read, and their columns; `=` and its name for one that is unpivoted."""
+        return {**self.fields, **self.optional, **({field: f"={field}" for field in self.unpivot.fields} if self.unpivot else {})}
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """What is read of a record, in order: the columns of the raw table, but for those that unpivoted fields make."""
+        unpivot = self.unpivot
+        if unpivot is None:
+            return self.columns
+        kept = (column for column in self.columns if column not in (unpivot.name, unpivot.value))
+        return (*kept, *(f"={field}" for field in unpivot.fields))
 
     @property
     def recorded(self) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from extractors.declared import Asked, Declared, Records
+from extractors.contract import Staging
+from extractors.declared import Asked, Declared, Labels, Records
 from warehouse.profile import ROOT
 
 Capture = Literal["live", "recorded", "reconstructed", "transcribed"]
@@ -23,14 +24,6 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 class SourceError(RuntimeError):
     """A `source.yml` that cannot be used; the message names file and field."""
-
-
-class Labels(Declared):
-    """A name in the three languages of the warehouse."""
-
-    kk: str
-    ru: str
-    en: str
 
 
 class HttpPolicy(Declared):
@@ -83,6 +76,7 @@ class Dataset(Declared):
     )
     request: dict[str, Any]
     records: Records | None = None
+    staging: Staging | None = Field(default=None, description="the contract that the staging view is written from, where rows are regular")
     quarantine_max_share: float = Field(default=0.0, ge=0, le=1, description="share of rows above which gate 1 rejects the release")
     continuity: Continuity = Continuity()
     suite: Judged | None = Field(default=None, description="the default checks, for a dataset without checks of its own")
@@ -95,10 +89,31 @@ class Dataset(Declared):
         """The questions of a dataset of flat records. Raises `ValidationError` for a request that is of another kind."""
         return Asked.model_validate(self.request)
 
+    @property
+    def judged(self) -> Judged | None:
+        """What the default checks ask; of a contract that declares no `suite` what it says of itself. None if there is neither."""
+        # what persons are whole is told figure by figure by the view that a contract makes
+        return self.suite or (Judged(key=self.staging.key, unit="other") if self.staging else None)
+
+    @property
+    def declared_records(self) -> Records:
+        """How the answers are read. Raises `ValueError` for a dataset that is not of flat records."""
+        if self.records is None:
+            raise ValueError("the dataset declares no records")
+        return self.records
+
     @model_validator(mode="after")
     def _names_a_raw_table(self) -> Dataset:
         if self.records and len(self.shape) > 50:
             raise ValueError(f"shape: at most 50 characters, found {len(self.shape)}")
+        return self
+
+    @model_validator(mode="after")
+    def _staging_reads_what_is_there(self) -> Dataset:
+        if self.staging and self.records is None:
+            raise ValueError("staging: a contract is for flat records (`records`); else the view is written by hand")
+        if self.staging and self.records and (strange := self.staging.columns - {*self.records.columns}):
+            raise ValueError(f"staging: {min(strange)!r} is no column of records; there are {', '.join(self.records.columns)}")
         return self
 
 

@@ -11,8 +11,6 @@ from typing import Any
 from warehouse.profile import ROOT, Profile
 
 DAGS = ROOT / "dags"
-# A pool a source, of one slot: one task asks an agency at a time, on however many machines tasks run. Every scheduler needs them.
-POOLS = ("pools", "import", str(DAGS / "pools.json"))
 
 
 # What `make run` does not start, as it ends with one summary of all DAGs, and tasks that do nothing: each would cost a quarter of a second

@@ -8,6 +8,7 @@ from typing import Any
 
 from reporting.pages import MARKUP, Kind, clean, render
 from warehouse.build import dbt_environment
+from warehouse.contracts import variables
 from warehouse.fingerprint import core_schema
 from warehouse.profile import ROOT, Profile
 
@@ -36,7 +37,7 @@ def build(profile: Profile, target: Path) -> None:
     work = profile.state / "dbt_docs"
     project = str(ROOT / "dbt")
     common = ["--project-dir", project, "--profiles-dir", project, "--target", "prod", "--target-path", str(work)]
-    common += ["--quiet", "--log-level", "none", "--no-use-colors", "--vars", json.dumps({"core_schema": core_schema()})]
+    common += ["--quiet", "--log-level", "none", "--no-use-colors", "--vars", json.dumps({"core_schema": core_schema()} | variables())]
     with dbt_environment(profile):
         manifest = _invoke(None, ["parse", *common])
         _name_publication(manifest)

@@ -84,7 +84,6 @@ def airflow(profile: Profile, port: int) -> Iterator[str]:
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("w", encoding="utf-8") as log, contextlib.ExitStack() as stack:
         _run(MIGRATE, environment, log, log_file)
-        _run(airflow_home.POOLS, environment, log, log_file)
         # each in a session of its own: Ctrl-C reaches them through us alone, and their children can be ended with them
         for command in SERVICES:
             process = subprocess.Popen(_airflow(command), env=environment, stdout=log, stderr=log, start_new_session=True)

@@ -46,7 +46,7 @@ def answered(source_code: str, dataset: Dataset, bodies: Sequence[bytes]) -> lis
 
 
 def parser(source_code: str, dataset: Dataset) -> ModuleType:
-    """The source's own parser, or that of flat records."""
+    """The parser of the dataset: its source's, or that of flat records."""
     return importlib.import_module(f"extractors.{package_of(source_code, dataset)}.parse")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-import extractors.source
 from extractors.rows import Answered
 from extractors.source import Dataset, Source, load_source
-from warehouse import fingerprint
+from warehouse import contracts, fingerprint
 from warehouse import records as records_of
 from warehouse.profile import ROOT
 
@@ -55,25 +56,42 @@ def answer(body: bytes | object, path: str = "/moves", **params: str) -> Answere
 @contextmanager
 def written(monkeypatch: pytest.MonkeyPatch, root: Path, content: Mapping[str, Any]) -> Iterator[Source]:
     """The source stands in `root`, beside links to all that is in the tree, and is what today's code declares."""
-    folder = root / "extractors" / CODE
-    if not folder.exists():
+    folder = grown(root) / "extractors" / CODE
+    folder.mkdir(exist_ok=True)
+    (folder / "source.yml").write_text(yaml.safe_dump(dict(content), allow_unicode=True, sort_keys=False), encoding="utf-8")
+    with standing_in(monkeypatch, root):
+        yield load_source(CODE)
+
+
+def grown(root: Path) -> Path:
+    """`root` with the tree in it: links to what no source of its own changes, and a copy of `dbt`."""
+    if not (root / "extractors").exists():
         (root / "extractors").mkdir(parents=True)
         for path in (ROOT / "extractors").iterdir():
             (root / "extractors" / path.name).symlink_to(path)
-        folder.mkdir()
-    (folder / "source.yml").write_text(yaml.safe_dump(dict(content), allow_unicode=True, sort_keys=False), encoding="utf-8")
+        (root / "expectations").symlink_to(ROOT / "expectations")
+        shutil.copytree(ROOT / "dbt", root / "dbt", ignore=shutil.ignore_patterns("target", "logs"))
+    return root
+
+
+@contextmanager
+def standing_in(monkeypatch: pytest.MonkeyPatch, root: Path) -> Iterator[None]:
+    """The code of this process works on the tree in `root`."""
     with monkeypatch.context() as patch:
-        for module in (extractors.source, fingerprint, records_of):
-            patch.setattr(module, "ROOT", root)
-        _forget()
+        for name, module in list(sys.modules.items()):
+            if name.partition(".")[0] in ("expectations", "extractors", "pipeline", "reporting", "warehouse") and hasattr(module, "ROOT"):
+                patch.setattr(module, "ROOT", root)
+        forget()
         try:
-            yield load_source(CODE)
+            yield
         finally:
-            _forget()
+            forget()
 
 
-def _forget() -> None:
+def forget() -> None:
     """What a process reads once it reads again."""
-    load_source.cache_clear()
-    records_of.declared_records.cache_clear()
-    fingerprint.parser_fingerprint.cache_clear()
+    for once in (
+        load_source, records_of.declared_records, contracts._variables, fingerprint.parser_fingerprint, fingerprint.code_fingerprint,
+        fingerprint.core_fingerprint, fingerprint.verdict_fingerprint,
+    ):  # fmt: skip
+        once.cache_clear()

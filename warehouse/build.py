@@ -16,6 +16,7 @@ from psycopg import sql
 
 from warehouse.candidate import Candidate
 from warehouse.connection import STATEMENT_SECONDS, Connection, LostError, connect, parameters, says_lost
+from warehouse.contracts import variables
 from warehouse.fingerprint import code_fingerprint, core_schema
 from warehouse.graph import Graph, Node
 from warehouse.keys import hex_key
@@ -278,7 +279,8 @@ def _invoke(profile: Profile, arguments: list[str], manifest: Any = None) -> Any
     from dbt.cli.main import dbtRunner  # 2.6 s: only those who build pay for it
 
     project = str(ROOT / "dbt")
-    common = ["--project-dir", project, "--profiles-dir", project, "--target", "prod", "--vars", json.dumps({"core_schema": core_schema()})]
+    said = json.dumps({"core_schema": core_schema()} | variables())
+    common = ["--project-dir", project, "--profiles-dir", project, "--target", "prod", "--vars", said]
     common += ["--quiet", "--no-write-json", "--log-level", "none", "--log-level-file", "info", "--no-use-colors", "--cache-selected-only"]
     with _ONE_DBT, dbt_environment(profile):
         outcome = dbtRunner(manifest=manifest).invoke([*arguments, *common])

@@ -16,7 +16,9 @@ OF_FIELDS = ("fields", "optional", "of_answer", "of_question")
 
 def columns_of(records: Mapping[str, Any]) -> tuple[str, ...]:
     """The columns of a declaration of records, sorted: their order in the declaration means nothing."""
-    return tuple(sorted(column for part in OF_FIELDS for column in (records.get(part) or {}).values()))
+    unpivot = records.get("unpivot") or {}
+    made = [unpivot[part] for part in ("name", "value") if unpivot]
+    return tuple(sorted([*(column for part in OF_FIELDS for column in (records.get(part) or {}).values()), *made]))
 
 
 @cache

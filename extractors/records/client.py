@@ -7,7 +7,7 @@ from itertools import product
 
 from extractors.archive import Request, Snapshot
 from extractors.http import Transport
-from extractors.records.parse import Pages
+from extractors.records.pages import Pages
 from extractors.rows import Answered, ContractError
 from extractors.source import Dataset, Source
 

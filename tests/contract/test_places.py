@@ -14,7 +14,6 @@ from expectations import places
 from expectations.check import BATCH, Suite
 from expectations.intake import take_in
 from expectations.places import MissingPlaceError, check, of_source, suite_of
-from expectations.settle import settle
 from expectations.suites import bns, iom
 from expectations.suites.default import default_suite
 from extractors.source import Dataset, Judged, load_source, source_codes
@@ -23,7 +22,7 @@ from tests.state import read
 from warehouse.connection import connect
 from warehouse.profile import ROOT, Profile
 
-KNOWN = ("dags", "extractors", "expectations/suites", "dbt/models/staging", "dbt/models/core", "dbt/seeds")
+KNOWN = ("extractors", "expectations/suites", "dbt/models/staging", "dbt/models/core", "dbt/seeds")
 VIEW = "stg_bns__population"
 
 
@@ -71,7 +70,7 @@ def test_a_forgotten_file_is_named(profile: Profile, root: Path, file: str, writ
     [
         ("dbt/models/core/release_period.sql", f"'{VIEW}'", "dbt/models/core/release_period.sql"),
         ("dbt/models/core/int_population.sql", f"'{VIEW}'", "dbt/models/core/int_….sql"),
-        ("dbt/models/staging/_sources.yml", "name: bns_table,", "dbt/models/staging/_sources.yml"),
+        ("dbt/models/staging/bns/_bns.yml", "name: bns_table,", "dbt/models/staging/bns/_bns.yml"),
         ("dbt/seeds/cube.csv", "bns,population,", "dbt/seeds/cube.csv"),
     ],
 )
@@ -93,7 +92,7 @@ def test_all_that_a_source_lacks_is_named_at_once(profile: Profile, root: Path, 
     gone = ["extractors/iom/client.py", "extractors/iom/parse.py", f"dbt/models/staging/iom/{iom.VIEW}.sql", "expectations/suites/iom.py"]
     for file in gone:
         (root / file).unlink()
-    for file in ("dbt/seeds/cube.csv", "dags/pools.json", "dbt/models/core/release_period.sql"):
+    for file in ("dbt/seeds/cube.csv", "dbt/models/core/release_period.sql"):
         text = (root / file).read_text("utf-8")
         (root / file).write_text(text.replace("iom", "moi"), encoding="utf-8")
         gone.append(file)
@@ -102,24 +101,10 @@ def test_all_that_a_source_lacks_is_named_at_once(profile: Profile, root: Path, 
     done = CliRunner().invoke(pipeline.app, ["check-source", "iom"], env=variables)
     assert done.exit_code == 1
     assert all(file in done.output for file in gone)
-    assert "7 places to write before iom can be taken in" in done.output
+    assert "6 places to write before iom can be taken in" in done.output
     done = CliRunner().invoke(pipeline.app, ["check-source", "nowhere"], env=variables)
     assert done.exit_code == 1
     assert "no source 'nowhere'" in done.output
-
-
-def test_what_one_dataset_lacks_keeps_nothing_else_from_readers(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
-    small.fill(profile)
-    lacking, known = [places.Missing("dbt/seeds/cube.csv", "a row")], places._cube
-    monkeypatch.setattr(places, "_cube", lambda source, name, root: lacking if name == "population" else known(source, name, root))
-    with pytest.raises(MissingPlaceError, match=r"^bns\.population: "):
-        take_in(profile, "bns", "population")
-    assert [take_in(profile, "bns", name).became for name in ("external_arrivals", "external_departures")] == ["taken", "taken"]
-    settle(profile)
-    assert read(profile, "select dataset, state from meta.release order by 1") == [
-        ("external_arrivals", "published"),
-        ("external_departures", "published"),
-    ]
 
 
 def _by_default(monkeypatch: pytest.MonkeyPatch, *key: str) -> None:

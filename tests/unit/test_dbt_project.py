@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
-from warehouse import fingerprint
+from warehouse import contracts, fingerprint
 from warehouse.profile import ROOT
 
 DBT = ROOT / "dbt"
 MODELS = sorted((DBT / "models").rglob("*.sql"))
 DESCRIBED = sorted([*(DBT / "models").rglob("*.yml"), *(DBT / "seeds").rglob("*.yml")])
+CONTRACTS = {one.view for one in contracts.contracts(ROOT)}
 QUESTIONS = sorted((ROOT / "reporting" / "questions").glob("*.sql"))
 
 
@@ -58,9 +59,18 @@ def test_no_model_ends_in_a_select_that_repeats_a_list(file: Path) -> None:
     assert listed is None, f"{file.name} ends in {last.strip()[:80]!r}"
 
 
-@pytest.mark.parametrize("view", [file.stem for file in MODELS if "staging" in file.parts])
+def test_what_is_written_from_contracts_is_as_they_say() -> None:
+    """`make contracts` was run after the last change of a block `staging`, and nothing of one that is gone is left."""
+    found = contracts.contracts(ROOT)
+    assert {one.of: contracts.differing(ROOT, one) for one in found} == {one.of: [] for one in found}
+    assert contracts.variables(ROOT) == {}
+    written = {file.stem for file in MODELS if f"Written by `{contracts.COMMAND}`" in file.read_text("utf-8")}
+    assert written == CONTRACTS
+
+
+@pytest.mark.parametrize("view", [file.stem for file in MODELS if "staging" in file.parts and file.stem not in CONTRACTS])
 def test_each_staging_view_feeds_a_fact_and_the_periods(view: str) -> None:
-    """dbt knows what a model depends on before it knows its graph, so the names stand in the text: all of the folder do."""
+    """dbt knows what a model depends on before it knows its graph, so the names stand in the text; those of contracts in vars.yml."""
     readers = {file.stem for file in (DBT / "models" / "core").glob("*.sql") if f"'{view}'" in file.read_text("utf-8")}
     assert "release_period" in readers
     assert len(readers) > 1

@@ -22,6 +22,7 @@ from extractors.uis import parse as uis_parse
 from tests.flat import RECORDS, answer, dataset, declared
 from tests.fuzz.test_parsers import changes, mutated
 from warehouse.profile import BUNDLED_ARCHIVE
+from warehouse.records import columns_of
 
 TABLE = {
     "form": "table", "at": "/data", "beside": ["/dateLabel"], "edition": "/maxUpdateDate",
@@ -343,3 +344,40 @@ def test_whatever_the_bytes_are_rows_come_out_or_the_place_is_said(kind: str, da
         said = str(error)
     assert "fault of the parser" not in said
     assert said.isprintable()
+
+
+UNPIVOT = {"fields": ["refugees", "asylum"], "name": "category", "value": "persons"}
+
+
+@pytest.mark.parametrize(
+    ("records", "body", "addresses"),
+    [
+        (
+            {"form": "json", "at": "/items"},
+            {"total": 2, "items": [{"year": 2024, "refugees": 7, "asylum": None}, {"year": 2025, "refugees": "0", "asylum": 3}]},
+            ("/items/0/refugees", "/items/0/asylum", "/items/1/refugees", "/items/1/asylum"),
+        ),
+        (
+            {"form": "table", "at": "/items"},
+            {"total": 2, "items": [["asylum", "year", "refugees"], [None, "2024", "7"], ["3", "2025", "0"]]},
+            ("/items/1/refugees", "/items/1/asylum", "/items/2/refugees", "/items/2/asylum"),
+        ),
+        (
+            {"form": "csv"},
+            b"year,asylum,refugees\n2024,,7\n2025,3,0\n",
+            ("line 2, refugees", "line 2, asylum", "line 3, refugees", "line 3, asylum"),
+        ),
+    ],
+    ids=["json", "table", "csv"],
+)
+def test_each_figure_of_a_record_is_a_row_with_an_address_of_its_own(
+    records: dict[str, Any], body: object, addresses: tuple[str, ...]
+) -> None:
+    declared = records | {"fields": {"year": "period"}, "unpivot": UNPIVOT, "figures": ["persons"]}
+    declared |= {} if records["form"] == "csv" else {"count": "/total"}  # records are counted, not rows
+    expected = [("refugees", "2024", "7"), ("asylum", "2024", None), ("refugees", "2025", "0"), ("asylum", "2025", "3")]
+    found = [(address, *(cell or None for cell in cells)) for address, *cells in rows(declared, body)]
+    assert found == [(address, *cells) for address, cells in zip(addresses, expected, strict=True)]
+    assert dataset(declared).declared_records.columns == columns_of(declared) == ("category", "period", "persons")
+    lacking = body.replace(b"refugees", b"other") if isinstance(body, bytes) else json.loads(json.dumps(body).replace("refugees", "other"))
+    assert "refugees" in refused(declared, lacking)

@@ -56,12 +56,14 @@ def test_the_workflow_runs_what_ci_runs_and_knows_no_secret() -> None:
     assert [action for action in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action)] == []
 
 
-def test_the_citation_is_of_this_version_and_names_every_source() -> None:
+def test_the_citation_is_of_this_version_and_names_the_sources_with_clients_of_their_own() -> None:
     citation, project = _yaml("CITATION.cff"), tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert {"cff-version", "message", "title", "authors"} <= citation.keys()
     assert (citation["version"], citation["license"]) == (project["version"], project["license"])
-    sources = {path.parent.name for path in (ROOT / "extractors").glob("*/source.yml")}
-    assert len(citation["references"]) == len(sources)
+    # a source that is declared alone is named by its `attribution` wherever its figures are
+    declared = {path.parent.name for path in (ROOT / "extractors").glob("*/source.yml")}
+    sources = {name for name in declared if (ROOT / "extractors" / name / "client.py").is_file()}
+    assert len(sources) <= len(citation["references"]) <= len(declared)
 
 
 def test_the_changelog_begins_with_what_behaves_otherwise() -> None:

@@ -4,7 +4,7 @@ with releases as (
     {{ releases_to_load() }}
 ),
 
--- every staging view that feeds a fact
+-- every staging view that feeds a fact: those written by hand, then those of contracts
 observed as (
     {% for view in [
         'stg_bns__external_migration', 'stg_bns__population', 'stg_bns__net_migration', 'stg_bns__vital_event',
@@ -23,7 +23,8 @@ observed as (
         {% if not loop.last -%}
             union all
         {% endif -%}
-    {% endfor -%}
+    {% endfor %}
+    {{ of_contracts(['release_key', 'snapshot_key', 'source_row', 'period_kind', 'period_start_date', 'period_end_date']) }}
 )
 
 select distinct

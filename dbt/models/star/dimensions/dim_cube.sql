@@ -14,6 +14,7 @@ with cubes as (
         sort_order,
         source
     from {{ ref('cube') }}
+    {{ cubes_of_contracts() }}
 )
 
 select

@@ -1,1 +1,1 @@
-{{ dimension_members(ref('indicator'), 'indicator', 'indicator', ['source_code', 'source_indicator_id', 'unit']) }}
+{{ dimension_members('(' ~ indicators() ~ ')', 'indicator', 'indicator', ['source_code', 'source_indicator_id', 'unit']) }}
