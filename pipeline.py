@@ -316,6 +316,12 @@ def write_contracts() -> None:
 
 
 @app.command()
+def pools(file: Annotated[Path, typer.Argument(help="Where to write them.")]) -> None:
+    """Writes the pools of the declared sources, one slot each, as `airflow pools import` reads them."""
+    airflow_home.write_pools(file)
+
+
+@app.command()
 def stop() -> None:
     """Stops the embedded server."""
     with _told(Console()):

@@ -11,6 +11,7 @@ from airflow.sdk import DAG, Asset, Param, TaskGroup, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from extractors.source import Source, load_source, source_codes
+from reporting.airflow_home import pool_of
 from reporting.dag_defaults import catch_up, is_dry_run, koshi_dag, log, summary, told
 
 DOC = """
@@ -76,8 +77,6 @@ def _dag_of(source: Source) -> DAG:
         SEE,
         schedule=source.schedule,
         tags=["extract"],
-        # one task asks an agency at a time, on however many machines tasks run
-        max_active_tasks=1,
         params={
             "dataset": Param(None, "Take in this dataset alone", type=["null", "string"], enum=[None, *source.datasets]),
             "delivery": Param(None, "Read this archived delivery of the dataset, and ask nobody", type=["null", "string"]),
@@ -89,7 +88,7 @@ def _dag_of(source: Source) -> DAG:
         # a group with `after` is made once what it waits for is there
         for name, dataset in sorted(source.datasets.items(), key=lambda item: bool(item[1].after)):
             with TaskGroup(name, tooltip=dataset.title.en):
-                take_in = task(task_id="take_in", outlets=[Asset(source.asset)])(_take_in)
+                take_in = task(task_id="take_in", outlets=[Asset(source.asset)], pool=pool_of(source.code))(_take_in)
                 taken[name] = take_in(source.code, name)
                 if dataset.after:
                     # it looks for itself whether the one that it waits for came; without catch_up neither starts

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import sys
 from pathlib import Path
 from typing import Any
 
+from extractors.source import load_source, source_codes
 from warehouse.profile import ROOT, Profile
 
 DAGS = ROOT / "dags"
+
+
+def pool_of(source: str) -> str:
+    """The pool that the tasks of a source share: one asks its agency at a time, on however many machines tasks run."""
+    return f"koshi_{source}"
+
+
+def write_pools(file: Path) -> None:
+    """Writes a pool of one slot for each source that is declared, as `airflow pools import` reads them. Every scheduler needs them."""
+    named = {code: load_source(code).name.en for code in source_codes()}
+    found = {pool_of(code): {"slots": 1, "description": f"One task at a time asks: {name}"} for code, name in named.items()}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 # What `make run` does not start, as it ends with one summary of all DAGs, and tasks that do nothing: each would cost a quarter of a second

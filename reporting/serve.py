@@ -84,6 +84,9 @@ def airflow(profile: Profile, port: int) -> Iterator[str]:
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("w", encoding="utf-8") as log, contextlib.ExitStack() as stack:
         _run(MIGRATE, environment, log, log_file)
+        pools = log_file.with_name("pools.json")
+        airflow_home.write_pools(pools)
+        _run(("pools", "import", str(pools)), environment, log, log_file)
         # each in a session of its own: Ctrl-C reaches them through us alone, and their children can be ended with them
         for command in SERVICES:
             process = subprocess.Popen(_airflow(command), env=environment, stdout=log, stderr=log, start_new_session=True)

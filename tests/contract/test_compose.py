@@ -173,7 +173,7 @@ def test_our_own_names_are_read_by_the_code(compose: dict[str, Any]) -> None:
 
 def test_airflow_commands_exist(compose: dict[str, Any]) -> None:
     commands = [command[1:] for command in _commands(compose) if command[0] == "airflow"]
-    assert len(commands) == 9
+    assert len(commands) == 10
     script = (
         "import json, sys\nfrom airflow.cli.cli_parser import get_parser\n"
         "for command in json.loads(sys.argv[1]): get_parser().parse_args(command)\n"

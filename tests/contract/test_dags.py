@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,7 +73,7 @@ for dag in bag.dags.values():
     say("DAG", {
         "id": dag.dag_id, "tags": sorted(dag.tags), "doc": dag.doc_md,
         "params": {name: dag.params.get_param(name).schema for name in dag.params},
-        "runs": dag.max_active_runs, "at_once": dag.max_active_tasks, "catchup": dag.catchup, "groups": sorted(dag.task_group_dict),
+        "runs": dag.max_active_runs, "catchup": dag.catchup, "groups": sorted(dag.task_group_dict),
         "tasks": {t.task_id: {
             "owner": t.owner, "retries": t.retries, "delay": t.retry_delay.total_seconds(), "policy": type(t.retry_policy).__name__,
             "timeout": t.execution_timeout.total_seconds(), "told": [type(each).__name__ for each in t.on_failure_callback], "pool": t.pool,
@@ -215,9 +216,12 @@ def test_every_dag_has_the_defaults_of_the_house(ran: Ran) -> None:
     assert DEFAULT_ARGS["owner"] == "koshi"
 
 
-def test_every_dataset_has_a_group_and_the_asset_of_its_source(ran: Ran) -> None:
+def test_every_dataset_has_a_group_a_pool_and_the_asset_of_its_source(ran: Ran, tmp_path: Path) -> None:
     dags = {dag["id"]: dag for dag in ran.told("DAG")}
     assert dags["warehouse"]["groups"] == ["publish"]
+    airflow_home.write_pools(tmp_path / "of" / "pools.json")
+    pools = json.loads((tmp_path / "of" / "pools.json").read_text(encoding="utf-8"))
+    assert {name: pool["slots"] for name, pool in pools.items()} == {f"koshi_{code}": 1 for code in source_codes()}
     for code in source_codes():
         source, dag = load_source(code), dags[f"extract_{code}"]
         assert dag["groups"] == sorted(source.datasets)
@@ -225,10 +229,8 @@ def test_every_dataset_has_a_group_and_the_asset_of_its_source(ran: Ran) -> None
         assert dag["params"]["dataset"]["enum"] == [None, *source.datasets]
         asking = {name: task for name, task in dag["tasks"].items() if name.endswith(".take_in")}
         assert set(asking) == {f"{name}.take_in" for name in source.datasets}
-        assert {tuple(task["outlets"]) for task in asking.values()} == {(source.asset,)}
-        # one task asks an agency at a time, and no scheduler needs a pool of ours
-        assert (dag["runs"], dag["at_once"]) == (1, 1)
-        assert {task["pool"] for task in dag["tasks"].values()} == {"default_pool"}
+        assert {(task["pool"], *task["outlets"]) for task in asking.values()} == {(f"koshi_{code}", source.asset)}
+        assert {task["pool"] for name, task in dag["tasks"].items() if name not in asking} == {"default_pool"}
 
 
 def test_what_no_agency_starts_is_started_by_a_replay_and_by_the_timer(ran: Ran) -> None:
