@@ -8,14 +8,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from expectations import validation
-from expectations.check import Check
-from expectations.places import suite_of
-from expectations.validation import Finding, GateError, Offender
 from extractors.source import Dataset, load_source
 from warehouse import ledger
 from warehouse.build import stage
@@ -25,6 +21,10 @@ from warehouse.journal import Journal
 from warehouse.keys import hex_key
 from warehouse.profile import Profile
 from warehouse.steps import reached, step
+
+if TYPE_CHECKING:  # they import Great Expectations, 3 s: `_judge` does where there is something to judge
+    from expectations.check import Check
+    from expectations.validation import Finding, Offender
 
 NAMED = 3
 
@@ -60,9 +60,7 @@ def judge(profile: Profile, source: str, dataset_name: str) -> list[Verdict]:
     Raises `GateError` if a check cannot be evaluated; the releases stay landed and are judged again.
     """
     dataset = load_source(source).dataset(dataset_name)
-    with connect(profile, "koshi_loader") as connection:
-        rows = ledger.unjudged(connection, source, dataset_name, verdict_fingerprint(source))
-    if not rows:
+    if not (rows := unjudged(profile, source, dataset_name)):
         return []
     lowest = {name: key for key, name, *_ in reversed(rows)}
     # one that has nothing to be compared with but others that are not judged yet comes after them
@@ -71,8 +69,23 @@ def judge(profile: Profile, source: str, dataset_name: str) -> list[Verdict]:
     return verdicts + (judge(profile, source, dataset_name) if len(ready) < len(rows) else [])
 
 
+def unjudged(profile: Profile, source: str, dataset: str) -> list[tuple[Any, ...]]:
+    """The releases that `judge` would judge: key, slice, edition, rows, why it cannot be read, whether one is below it."""
+    with connect(profile, "koshi_loader") as connection:
+        return connection.execute(
+            "select release_key, slice, edition, rows_landed, case when row_digest = '' then reason end, below_key is not null"
+            " from meta.release inner join meta.release_below using (release_key)"
+            " where source = %s and dataset = %s and (state = 'landed' or (state in ('rejected', %s) and row_digest <> '' and rows_at_hand"
+            "  and verdict_fingerprint is distinct from %s)) order by slice, rank, parse_number, release_key",
+            [source, dataset, ledger.UNDECIDED, verdict_fingerprint(source)],
+        ).fetchall()
+
+
 def _judge(profile: Profile, source: str, dataset_name: str, dataset: Dataset, rows: list[tuple[Any, ...]]) -> list[Verdict]:
     """Judges releases (key, slice, edition, rows, why it cannot be read), each by itself beside the one below it."""
+    from expectations import validation
+    from expectations.places import suite_of
+
     schema = stage(profile)
     with step("gate1"):
         verdicts = {key: Verdict(key, name, edition, count) for key, name, edition, count, _ in rows}
@@ -138,6 +151,8 @@ def _unreadable(verdicts: dict[int, Verdict], issues: dict[int, str]) -> list[di
 
 def _weigh(finding: Finding, dataset: Dataset, verdicts: dict[int, Verdict]) -> None:
     """What a failed check means for the releases that it names."""
+    from expectations.validation import GateError
+
     if finding.success or finding.check.outcome == "warn":
         return
     by_release: dict[int, list[Offender]] = defaultdict(list)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import psycopg
 
+from expectations.gate1 import Verdict, judge, unjudged
 from extractors.caught_up import caught_up
 from extractors.delivery import deliver, known
 from extractors.landing import Landed
@@ -23,9 +23,6 @@ from warehouse.locks import locked
 from warehouse.profile import Profile
 from warehouse.server_home import ServerError
 from warehouse.wording import counted, one_line
-
-if TYPE_CHECKING:
-    from expectations.gate1 import Verdict
 
 # The release that an answer became which no parser could read: just now, or when its bytes came before
 UNREAD = """
@@ -120,7 +117,7 @@ def take_in(profile: Profile, source: str, dataset: str, delivery: str = "") -> 
     """
     intake, begun = Intake(f"{source}.{dataset}"), time.monotonic()
     try:
-        intake.deliveries = [] if delivery else known(profile, source, dataset)
+        intake.deliveries = [] if delivery else untouched(profile, source, dataset)
         if not intake.deliveries:
             _take_in(profile, source, dataset, intake, delivery)
         attempt = _ended(profile, source, dataset, intake)
@@ -134,9 +131,13 @@ def take_in(profile: Profile, source: str, dataset: str, delivery: str = "") -> 
     return intake
 
 
+def untouched(profile: Profile, source: str, dataset: str) -> list[Landed]:
+    """The deliveries of the dataset where all are known, read by today's code and judged by it, so that nothing is to do; else none."""
+    return [] if unjudged(profile, source, dataset) else known(profile, source, dataset)
+
+
 def _take_in(profile: Profile, source: str, dataset: str, intake: Intake, delivery: str) -> None:
-    from expectations import places  # these import Great Expectations, 3 s
-    from expectations.gate1 import judge
+    from expectations import places  # imports Great Expectations, 3 s
 
     def each() -> None:
         # what an earlier run landed and could not judge any more

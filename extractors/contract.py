@@ -64,6 +64,9 @@ class Indicator(Declared):
     unit: str = Field(min_length=1, description="persons are whole and not negative, unless `signed`")
     text: str = Field(default="", description="how the agency writes it in the column `indicator`; its name if not given")
     signed: bool = Field(default=False, description="whether it may be negative, as a balance is")
+    three_decimals: bool = Field(
+        default=False, description="whether the agency prints three decimals; else a mark before three digits could be one of thousands"
+    )
 
 
 class Coded(Declared):

@@ -12,11 +12,9 @@ from extractors.http import LiveTransport, ReplayTransport, UndeclaredError, dro
 from extractors.landing import Landed, is_known, land, package_of
 from extractors.raw import LandingError
 from extractors.recorded import refuse_changed
-from extractors.reparse import last_parser, reparse
+from extractors.reparse import is_read_otherwise, reparse
 from extractors.source import Dataset, Source, at_configured_addresses, load_source
-from warehouse import ledger
 from warehouse.connection import connect
-from warehouse.fingerprint import parser_fingerprint, verdict_fingerprint
 from warehouse.journal import Journal, now
 from warehouse.profile import BUNDLED_ARCHIVE, Profile
 from warehouse.steps import step
@@ -39,20 +37,16 @@ def deliver(profile: Profile, source_code: str, dataset: str, delivery: str = ""
 
 
 def known(profile: Profile, source_code: str, dataset: str) -> list[Landed]:
-    """What `deliver` would yield where it would do nothing: the archive alone is asked, and all that it holds is known and judged.
+    """What `deliver` would yield where it would do nothing: the archive alone is asked, and all that it holds is known.
 
-    Empty where there is something to do, or to complain of: `deliver` and gate 1 say what.
+    Empty where there is something to do, or to complain of: `deliver` says what.
     """
     source = load_source(source_code)
     if asks(profile, source, dataset):
         return []
     archive = archive_of(profile)
     with connect(profile, "koshi_loader") as connection:
-        if (
-            last_parser(connection, source_code, dataset) != parser_fingerprint(source_code)
-            or clock.was_ahead(connection, source_code, dataset, now())
-            or ledger.unjudged(connection, source_code, dataset, verdict_fingerprint(source_code))
-        ):
+        if is_read_otherwise(connection, source_code, dataset) or clock.was_ahead(connection, source_code, dataset, now()):
             return []
         landed = connection.execute("select delivery from meta.delivery where (source, dataset) = (%s, %s)", [source_code, dataset])
         there = {str(name) for (name,) in landed.fetchall()}

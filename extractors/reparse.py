@@ -55,6 +55,11 @@ def reparse(connection: Connection, journal: Journal, archive: Archive, source: 
     return total
 
 
+def is_read_otherwise(connection: Connection, source: str, dataset: str) -> bool:
+    """Whether the parsing code is another than that which has read every delivery of the dataset."""
+    return last_parser(connection, source, dataset) != parser_fingerprint(source)
+
+
 def read_by(source: Source, dataset_name: str, declaration: Declaration, records: Declaration) -> Dataset:
     """The dataset as it was asked for when a delivery came, and as it is read anew: by these `records`, None for a parser of its own."""
     if declaration is None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from expectations.intake import take_in
+from expectations.intake import take_in, untouched
 from expectations.settle import is_settled, settle
-from extractors.delivery import known
 from extractors.replay import is_behind
 from extractors.source import load_source, source_codes
 from reporting import run_log, site
@@ -21,7 +20,7 @@ def told(profile: Profile, run: UUID) -> bool:
     False where there is work, or something to complain of.
     """
     datasets = [(code, name) for code in source_codes() for name in load_source(code).datasets]
-    if profile.is_live or is_behind(profile) or not is_settled(profile) or not all(known(profile, *dataset) for dataset in datasets):
+    if profile.is_live or is_behind(profile) or not is_settled(profile) or not all(untouched(profile, *dataset) for dataset in datasets):
         return False
     for code, name in datasets:
         with run_log.task(profile, run, f"extract_{code}", f"{code}.{name}") as part:

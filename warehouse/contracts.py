@@ -306,6 +306,9 @@ def _judged(one: Contract) -> Iterator[str]:
     yield f"                then {_found('', 'value_as_sourced', expected)}"
     whole = {name for name, each in said["indicators"].items() if each["unit"] == "persons"}
     yield from _refused(one, whole, "not {{ is_whole_number('value_as_sourced') }}", "whole persons")
+    marked = {name for name, each in said["indicators"].items() if name not in whole and not each.get("three_decimals")}
+    doubt = "no mark before three digits: it could be one of thousands"
+    yield from _refused(one, marked, "{{ could_be_thousands('value_as_sourced') }}", doubt)
     unsigned = {name for name, each in said["indicators"].items() if not each.get("signed")}
     yield from _refused(one, unsigned, "number < 0", "no negative number")
     yield from ("        end as value_issue", "    from resolved", ")", "")

@@ -342,20 +342,6 @@ _APPLY = {
 }
 
 
-def unjudged(connection: Connection, source: str, dataset: str, verdict_fingerprint: str) -> list[tuple[Any, ...]]:
-    """The releases of the dataset that gate 1 has to judge: key, slice, edition, rows, why it cannot be read, whether one is below it.
-
-    A release that was rejected by other code, or left to a person who has not decided, is judged again.
-    """
-    return connection.execute(
-        "select release_key, slice, edition, rows_landed, case when row_digest = '' then reason end, below_key is not null"
-        " from meta.release inner join meta.release_below using (release_key)"
-        " where source = %s and dataset = %s and (state = 'landed' or (state in ('rejected', %s) and row_digest <> '' and rows_at_hand"
-        "  and verdict_fingerprint is distinct from %s)) order by slice, rank, parse_number, release_key",
-        [source, dataset, UNDECIDED, verdict_fingerprint],
-    ).fetchall()
-
-
 def pinned(connection: Connection) -> str | None:
     """The reason for which a person pinned the current publication, or None if it is not pinned."""
     row = connection.execute(

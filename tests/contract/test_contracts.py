@@ -223,6 +223,7 @@ def test_the_walk_of_the_guide_ends_with_figures_that_readers_see(
             (
                 ("months", record("2024-13", **percent), "found '2024-13', expected a month YYYY-MM"),
                 ("months", record("2024-02", to="the rest", mark="persons"), "found 'persons', expected %"),
+                ("months", record("2024-03", refugees="12.345", **percent), "found '12.345', expected no mark before three digits"),
                 ("days", record("2023-02-29", mark="w"), "found '2023-02-29', expected a day YYYY-MM-DD"),
                 ("days", record("2023-02-28", mark="m"), "found sex 'm', expected w or nothing"),
             ),

@@ -11,8 +11,9 @@ from uuid import uuid4
 
 import pytest
 
+from expectations import gate1
 from expectations.settle import settle
-from extractors import delivery
+from extractors import reparse
 from extractors.source import Source, load_source
 from reporting import idle_run, run_log
 from tests import small
@@ -99,11 +100,11 @@ def test_where_anything_has_changed_the_whole_run_is_played(settled: Profile, ch
 @pytest.mark.parametrize("code", ["parser", "verdict", "whole"])
 def test_other_code_is_work(settled: Profile, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if code == "parser":
-        monkeypatch.setattr(delivery, "parser_fingerprint", lambda _source: "0" * 16)
+        monkeypatch.setattr(reparse, "parser_fingerprint", lambda _source: "0" * 16)
     elif code == "verdict":  # one that other code rejected is judged again
         with connect(settled) as connection:
             connection.execute("update meta.release set state = 'rejected' where dataset = 'population'")
-        monkeypatch.setattr(delivery, "verdict_fingerprint", lambda _source: "0" * 16)
+        monkeypatch.setattr(gate1, "verdict_fingerprint", lambda _source: "0" * 16)
     else:
         monkeypatch.setattr(candidate, "code_fingerprint", lambda: "0" * 16)
     assert not idle_run.told(settled, uuid4())

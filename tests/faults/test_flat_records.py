@@ -131,7 +131,7 @@ def test_a_process_makes_declared_tables_before_anything_reads_them(bare: Profil
         assert columns(bare) == {"period", "value", "way"}
     # a file that is none keeps nobody else from a database: whoever loads it says what is wrong with it
     (tmp_path / "extractors" / CODE / "source.yml").write_text("datasets: {moves: {records: 1}}", encoding="utf-8")
-    assert declared_tables(tmp_path) == {}
+    assert not any(table.startswith(CODE) for table in declared_tables(tmp_path))
 
 
 def test_a_dataset_of_records_needs_no_module_and_no_migration(bare: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
