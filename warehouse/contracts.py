@@ -387,10 +387,14 @@ def _area_issue(one: Contract) -> Iterator[str]:
     yield from ("    case", "        when dropped_because is not null then null")
     for relation, column, end in _ends(one):
         codes = end.get("codes", "code")
-        also = "".join(f", {text}" for text in (end.get("also") or {}))
+        also = _either([*(end.get("also") or {})])
+        expected = SYSTEMS.get(codes, f"a name of scheme {codes} in seed area_alias") + (f", {also}" if also else "")
         what, code = ("", "area_code") if relation == "areas" else ("counterpart ", "counterpart_area_code")
-        yield f"        when {code} is null"
-        yield f"            then {_found(what, column, SYSTEMS.get(codes, f'a name of scheme {codes} in seed area_alias') + also)}"
+        yield from (f"        when {code} is null", "            then")
+        yield from (
+            f"                {_quoted(f'found {what}')} || quote_nullable({column})",
+            f"                || {_quoted(f', expected {expected}')}",
+        )
     yield "    end as area_issue,"
 
 
