@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from urllib.parse import parse_qsl
 
 from extractors.archive import Request, Snapshot
 from extractors.http import Transport
@@ -60,5 +61,11 @@ def questions(source: Source, dataset: Dataset) -> dict[str, Request]:
     for name, value in product(asked.each, asked.each.get(asked.name, [])):
         in_path = f"{{{name}}}" in asked.path
         params = fixed if in_path else [(name, value), *fixed]
-        found[value] = Request("GET", base + asked.path.replace(f"{{{name}}}", value), tuple(params))
-    return found or {"data": Request("GET", base + asked.path, tuple(fixed))}
+        found[value] = _question(base + asked.path.replace(f"{{{name}}}", value), params)
+    return found or {"data": _question(base + asked.path, fixed)}
+
+
+def _question(address: str, params: list[tuple[str, str]]) -> Request:
+    """The question; parameters that the declared path brings come first, and a manifest has an address without any."""
+    url, _, query = address.partition("?")
+    return Request("GET", url, (*parse_qsl(query, keep_blank_values=True), *params))
