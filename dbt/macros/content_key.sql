@@ -3,8 +3,11 @@
         warehouse.keys.content_key. Joined by || and not by concat_ws, so that a missing part makes the key null
         and the contract refuses the row, where concat_ws would quietly leave the part out.
         A key of constants is written as bytes: convert_to is only stable, and PostgreSQL would make the key again for each row. -#}
-    {%- set constant = modules.re.fullmatch("'[a-z0-9_.:-]*'(\\|'[a-z0-9_.:-]*')*", parts | join('|'), modules.re.IGNORECASE) %}
-    {%- set bytes = "'" ~ (parts | join('|') | replace("'", '')) ~ "'::bytea" if constant
+    {%- set constant = namespace(whole=true) %}
+    {%- for part in parts if not (part[0] == part[-1] == "'" and part.count("'") == 2 and part.isascii() and '\\' not in part) %}
+        {%- set constant.whole = false %}
+    {%- endfor %}
+    {%- set bytes = "'" ~ (parts | join('|') | replace("'", '')) ~ "'::bytea" if constant.whole
         else "convert_to(" ~ (parts | join(" || '|' || ")) ~ ", 'UTF8')" %}
     (('x' || left(encode(sha256({{ bytes }}), 'hex'), 16))::bit(64)::bigint)
 {%- endmacro %}
