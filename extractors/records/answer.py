@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import NoneType
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 from extractors.declared import Asked, Paging, Records, Unpivot
 from extractors.decode import decode_json, decode_table, escaped, member_of, value_at
@@ -29,8 +30,14 @@ class Page(NamedTuple):
 
 
 def value_of(asked: Asked, answer: Answered, name: str) -> str:
-    """What the question says of `name`: in its address where the path has it, else in its parameters."""
-    before, inside, after = asked.path.partition(f"{{{name}}}")
+    """What the question says of `name`: in its address, or behind it, where the path has it; else in a parameter of that name."""
+    path, _, query = asked.path.partition("?")
+    if f"{{{name}}}" in query:
+        for value in asked.each[name]:
+            if set(parse_qsl(query.replace(f"{{{name}}}", value), keep_blank_values=True)) <= set(answer.params):
+                return value
+        raise ContractError("the parameters of the question", f"those of one of {', '.join(asked.each[name])}", str(answer.params))
+    before, inside, after = path.partition(f"{{{name}}}")
     if not inside:
         return answer.asked_once(name)
     return answer.named(f"{re.escape(before)}([^/]+){re.escape(after)}$")

@@ -115,22 +115,33 @@ def test_an_archive_that_lacks_a_page_says_which(agency: Agency, archive: Archiv
         client_of(CODE, source.dataset(NAME)).fetch(source, source.dataset(NAME), ReplayTransport(archive, CODE, NAME, delivery))
 
 
-def test_each_question_has_pages_of_its_own(agency: Agency, archive: Archive) -> None:
-    request_ = {
-        "base": "api",
-        "path": "/moves/{land}",
-        "each": {"land": ["a", "b"]},
-        "paging": {"by": "page", "param": "p", "pages": "/pages"},
-    }
+@pytest.mark.parametrize(
+    ("path", "values", "asked"),
+    [
+        ("/moves/{land}", ["a", "b"], ["a p=1", "b p=1", "a p=2", "b p=2"]),
+        # the names of the parameters differ from question to question
+        (
+            "/moves?{land}",
+            ["to=a&from=all", "from=a&to=all"],
+            [f"moves {side} p={number}" for number in (1, 2) for side in ("to=a from=all", "from=a to=all")],
+        ),
+    ],
+    ids=["in the address", "behind it"],
+)
+def test_each_question_has_pages_of_its_own(agency: Agency, archive: Archive, path: str, values: list[str], asked: list[str]) -> None:
+    request_ = {"base": "api", "path": path, "each": {"land": values}, "paging": {"by": "page", "param": "p", "pages": "/pages"}}
     source = source_at(agency, request_, of_question={"land": "land"})
     agency.plays(page([1], pages=2), page([2], pages=2), page([3], pages=2), page([4], pages=3))
     dataset = source.dataset(NAME)
     snapshots = client_of(CODE, dataset).fetch(source, dataset, LiveTransport(archive, source, NAME))
-    assert [f"{seen.request.path.rpartition('/')[2]}{dict(seen.request.params)['p']}" for seen in agency.seen] == ["a1", "b1", "a2", "b2"]
+    seen = [(each.request.path.rpartition("/")[2], *(f"{name}={value}" for name, value in each.request.params)) for each in agency.seen]
+    assert list(map(" ".join, seen)) == asked
+    assert not [snapshot.request.url for snapshot in snapshots if "?" in snapshot.request.url]
     parsed = parse(CODE, dataset, archive, snapshots)
-    assert [row[1:] for row in parsed.slices["a"]] == [("a", "1", "10"), ("a", "3", "30")]
-    assert parsed.answers == {"a": (0, 1), "b": (2, 3)}
-    assert str(parsed.unreadable["b"]).startswith("at page 2, /pages: expected '2', as on page 1, found '3'")
+    first, second = values
+    assert [row[1:] for row in parsed.slices[first]] == [(first, "1", "10"), (first, "3", "30")]
+    assert parsed.answers == {first: (0, 1), second: (2, 3)}
+    assert str(parsed.unreadable[second]).startswith("at page 2, /pages: expected '2', as on page 1, found '3'")
 
 
 def test_a_file_by_hand_answers_a_declared_question(bare: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
