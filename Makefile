@@ -138,7 +138,7 @@ clean: setup ## forget the sample's state and database, and say which recorded f
 chaos: setup-dev ## random kills of real runs under a reader who never stops: make chaos SEED=1 N=10
 	@$(PY) -m tests.chaos
 
-bench: setup-dev ## ratios: landing against COPY, a second run against the first, peak of memory
+bench: setup-dev ## what landing, a run and a further release cost, as ratios
 	@$(PY) -m tests.bench.bench
 
 lock: $(VENV)/uv-ready ## write the lock files anew: hashes, no addresses
