@@ -20,7 +20,15 @@ def told(profile: Profile, run: UUID) -> bool:
     False where there is work, or something to complain of.
     """
     datasets = [(code, name) for code in source_codes() for name in load_source(code).datasets]
-    if profile.is_live or is_behind(profile) or not is_settled(profile) or not all(untouched(profile, *dataset) for dataset in datasets):
+    try:
+        if (
+            profile.is_live
+            or is_behind(profile)
+            or not is_settled(profile)
+            or not all(untouched(profile, *dataset) for dataset in datasets)
+        ):
+            return False
+    except (RuntimeError, ValueError, OSError):  # the task of that dataset meets it again and says so; the others go on
         return False
     for code, name in datasets:
         with run_log.task(profile, run, f"extract_{code}", f"{code}.{name}") as part:

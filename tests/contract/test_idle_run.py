@@ -110,6 +110,15 @@ def test_other_code_is_work(settled: Profile, code: str, monkeypatch: pytest.Mon
     assert not idle_run.told(settled, uuid4())
 
 
+@pytest.mark.parametrize("error", [PermissionError("the archive"), ValueError("a question"), RuntimeError("a server")])
+def test_what_one_dataset_meets_is_left_to_its_task(settled: Profile, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(idle_run, "untouched", broken)
+    assert not idle_run.told(settled, uuid4())
+
+
 def test_agencies_are_asked_by_airflow(settled: Profile) -> None:
     assert not idle_run.told(Profile("live", settled.archive, settled.journal, settled.state, settled.database), uuid4())
 
