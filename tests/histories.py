@@ -311,13 +311,14 @@ class WholeHistory:
 
 def main() -> None:
     """Plays `N` whole histories from `SEED` on, on a server of their own, and says how they ended."""
-    from tests.conftest import make_template, new_profile
+    from tests.conftest import make_template, new_profile, spare_dbt_the_stack
     from tests.servers import remove_server
     from warehouse import server
 
     first, count = int(os.environ.get("SEED") or 1), int(os.environ.get("N") or 10)
     with tempfile.TemporaryDirectory() as name:
         os.environ["KOSHI_STATE"] = name
+        spare_dbt_the_stack()
         make_template()
         failed = 0
         for seed in range(first, first + count):
