@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+
 import pytest
 from psycopg import sql
 
 from extractors import delivery
 from extractors.archive import Archive, Snapshot
+from extractors.replay import catch_up
 from extractors.source import Source
-from tests import small
-from tests.state import read
+from tests import flat, small
+from tests.conftest import new_profile
+from tests.state import read, state
 from warehouse import build
 from warehouse.connection import connect
-from warehouse.fingerprint import core_schema
+from warehouse.fingerprint import core_schema, fact_fingerprints
 from warehouse.profile import Profile
 from warehouse.publication import sweep
 from warehouse.served import shown
@@ -96,3 +101,65 @@ def test_what_was_only_tried_goes_out_of_core(settled: Profile) -> None:
             )
     sweep(settled)
     assert read(settled, f"select count(*) from {core_schema()}.release_period") == before
+
+
+def _facts(profile: Profile) -> dict[str, object]:
+    """Of each core table the file that holds it: another one is a table that was filled anew."""
+    rows = read(
+        profile, f"select relname, relfilenode from pg_class where relnamespace = '{core_schema()}'::regnamespace and relkind = 'r'"
+    )
+    return {str(name): file for name, file in rows if str(name).startswith("int_") or name == "release_period"}
+
+
+@pytest.mark.slow
+def test_a_change_of_one_facts_code_makes_that_fact_anew(settled: Profile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    root = flat.grown(tmp_path / "tree")
+    model, old, before = root / "dbt" / "models" / "core" / "int_population.sql", core_schema(), _facts(settled)
+    model.write_text(f"{model.read_text('utf-8')}-- said otherwise\n", encoding="utf-8")
+    with flat.standing_in(monkeypatch, root):  # killed as soon as it has taken over what it can
+        build.stage(settled)
+        build._take_over(settled)
+        assert before.items() - _facts(settled).items() == {("int_population", before["int_population"])}
+    build._take_over(settled)  # the code of before goes on with what it made
+    assert _facts(settled) == before
+    small.put(settled, "external_arrivals", small.tree(small.arrivals() | {2021: 1031}), "2026-03-01")
+    with flat.standing_in(monkeypatch, root):
+        _, end = small.run(settled)
+        assert end.outcome == "published"
+        after = _facts(settled)
+        assert {name for name in before if after[name] != before[name]} == {"int_population"}
+        assert read(settled, f"select to_regnamespace('{old}')") == [(None,)]
+        replayed = dataclasses.replace(new_profile(tmp_path / "fresh", "koshi_replay"), archive=settled.archive, journal=settled.journal)
+        catch_up(replayed)
+        found, expected = state(settled), state(replayed)
+    assert found.keys() == expected.keys()
+    assert [name for name in found if found[name] != expected[name]] == []
+
+
+def test_a_fact_has_the_code_of_all_that_is_before_it(settled: Profile) -> None:
+    manifest = build._manifest(settled)
+    before = fact_fingerprints(manifest, {})
+
+    def made_anew() -> set[str]:
+        return {name for name, code in fact_fingerprints(manifest, {}).items() if code != before[name]}
+
+    manifest.nodes["model.koshi.stg_mol__kandas"].raw_code += " -- other"
+    assert made_anew() == {"int_repatriation", "release_period"}
+    before = fact_fingerprints(manifest, {})
+    manifest.nodes["model.koshi.int_vital_event"].columns["value"].data_type = "numeric(30,6)"
+    assert made_anew() == {"int_vital_event"}
+    before = fact_fingerprints(manifest, {})
+    manifest.nodes["model.koshi.int_vital_event"].columns["value"].description = "Other words."
+    manifest.nodes["model.koshi.region_balance"].raw_code += " -- other"
+    assert made_anew() == set()
+    manifest.macros[
+        "macro.koshi.series_breaks"
+    ].macro_sql += " -- other"  # two facts call it, and a macro in a condition would count as well
+    assert {"int_population", "int_migration_flow"} <= made_anew() < set(before)
+    before = fact_fingerprints(manifest, {})
+    manifest.macros["macro.koshi.postgres__get_delete_insert_merge_sql"].macro_sql += " -- other"  # dbt calls it
+    assert made_anew() == set(before)
+    before = fact_fingerprints(manifest, {})
+    assert {name for name, code in fact_fingerprints(manifest, {"contracts": []}).items() if code != before[name]} == {
+        "int_area_indicator", "release_period",
+    }  # fmt: skip
