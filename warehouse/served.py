@@ -22,6 +22,7 @@ from psycopg.types.json import Jsonb
 
 from warehouse.connection import READER, Connection
 from warehouse.readers import BOUNDS, end_readers_beyond, who_holds
+from warehouse.statistics import analyze_changed
 from warehouse.steps import tell
 
 # Seconds that a change waits for readers: no transaction of theirs outlives the bound, and a look takes its time
@@ -279,7 +280,7 @@ def _turn(
             _make_views(connection, relation)
         if is_whole or relation != before[relation.name]:
             _remark(connection, relation)
-    _analyze(connection, number, [after[name] for name in whole & after.keys()])
+    analyze_changed(connection, "bi", "bi_rest")
     _lock(connection, [sql.Identifier("bi", name) for name in sorted(before.keys() & after.keys())])
 
 
@@ -551,13 +552,3 @@ def _lock(connection: Connection, relations: list[sql.Identifier]) -> None:
             tell(f"waiting for who reads: {holders}")
             said = holders
         time.sleep(0.5)  # let them finish
-
-
-def _analyze(connection: Connection, number: int, whole: list[Relation]) -> None:
-    """Statistics for the tables whose rows changed: the planner has nothing else to go by."""
-    rows = connection.execute("select distinct relation, is_default from meta.shown_row where change_number = %s", [number]).fetchall()
-    tables = {("bi" if is_default else "bi_rest", name) for name, is_default in rows}
-    tables |= {("bi" if part.is_default else "bi_rest", part.relation.name) for relation in whole for part in _parts(relation)}
-    there = connection.execute("select schemaname, tablename from pg_tables where schemaname in ('bi', 'bi_rest')").fetchall()
-    for schema, name in sorted(tables & set(there)):
-        connection.execute(sql.SQL("analyze {}").format(sql.Identifier(schema, name)))
