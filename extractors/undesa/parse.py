@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from openpyxl.utils import get_column_letter
@@ -67,6 +68,16 @@ class Columns:
     required: tuple[str, ...]
     figures: tuple[tuple[int, str, str], ...]
 
+    @cached_property
+    def known(self) -> set[int]:
+        """The positions of all columns."""
+        return {*self.about.values(), *(position for position, _, _ in self.figures)}
+
+    @cached_property
+    def lettered(self) -> list[tuple[int, str, str, str]]:
+        """Each column of figures with its letters."""
+        return [(position, get_column_letter(position + 1), block, period) for position, block, period in self.figures]
+
 
 @dataclass(frozen=True)
 class TableRows:
@@ -89,14 +100,12 @@ class TableRows:
             if about[name] is None:
                 address = f"{self.sheet}!{get_column_letter(self.columns.about[name] + 1)}{number}"
                 raise ContractError(address, f"a {name.replace('_', ' ')}", "an empty cell")
-        known = {*self.columns.about.values(), *(position for position, _, _ in self.columns.figures)}
-        for position, text in texts.items():
-            if text is not None and position not in known:
+        for position in sorted(texts.keys() - self.columns.known):
+            if (text := texts[position]) is not None:
                 raise ContractError(f"{self.sheet}!{get_column_letter(position + 1)}{number}", "no cell outside the header", repr(text))
         described = tuple(about.get(name) for name in ABOUT)
-        for position, block, period in self.columns.figures:
-            address = f"{self.sheet}!{get_column_letter(position + 1)}{number}"
-            yield (address, self.sheet, block, *described, period, texts.get(position))
+        for position, letters, block, period in self.columns.lettered:
+            yield (f"{self.sheet}!{letters}{number}", self.sheet, block, *described, period, texts.get(position))
 
 
 def _columns(dataset: Dataset, table: str, preface: list[Line]) -> Columns:
