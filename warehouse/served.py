@@ -28,6 +28,14 @@ from warehouse.steps import tell
 PATIENCE = BOUNDS.transaction_timeout + 60
 # A fact is a view on core, whose grain its views cannot declare
 FACT_KEY = ("series_key", "period_key")
+# The plain indexes of tables beside their keys, and whether the table can be that of a fact
+INDEXES = (
+    "select i.indexrelid::regclass::text as name, i.indrelid as table_oid,"
+    " (select jsonb_agg(k.attname order by array_position(i.indkey::int2[], k.attnum)) from pg_attribute as k"
+    "  where k.attrelid = i.indrelid and k.attnum = any(i.indkey::int2[])) as columns,"
+    " exists (select from pg_attribute as k where k.attrelid = i.indrelid and k.attname = 'series_key') as has_series"
+    " from pg_index as i where not i.indisunique and i.indpred is null and i.indexprs is null"
+)
 
 
 class PublicationError(RuntimeError):
@@ -36,13 +44,17 @@ class PublicationError(RuntimeError):
 
 @dataclass(frozen=True)
 class Relation:
-    """A relation that readers see, without its suffix. `columns` are (name, type), `key` the columns of the primary key in `bi`."""
+    """A relation that readers see, without its suffix. `columns` are (name, type), `key` the columns of the primary key in `bi`.
+
+    `indexes` are the columns of the others: those of its model's `config(indexes=…)`, and for a fact of the model that it is a view on.
+    """
 
     name: str
     columns: tuple[tuple[str, str], ...]
     key: tuple[str, ...]
     remark: str
     remarks: tuple[tuple[str, str], ...] = ()
+    indexes: tuple[tuple[str, ...], ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -275,6 +287,7 @@ def _turn(
             else:
                 _take(connection, number, part, going(part))
                 _bring(connection, number, part, wanted(part))
+        _make_indexes(connection, relation)
         if is_whole:
             _make_views(connection, relation)
         if is_whole or relation != before[relation.name]:
@@ -319,6 +332,7 @@ def _shape(written: list[dict[str, Any]]) -> Shape:
             tuple(entry["key"]),
             entry["remark"],
             tuple((str(name), str(remark)) for name, remark in entry["remarks"]),
+            tuple(tuple(columns) for columns in entry.get("indexes", ())),
         )
         for entry in written
     }
@@ -343,20 +357,29 @@ def _built_shape(connection: Connection, schema: str, but: Collection[str] = ())
         " array_agg(array[a.attname, format_type(a.atttypid, a.atttypmod), coalesce(col_description(c.oid, a.attnum), '')]"
         "  order by a.attnum),"
         " (select array_agg(k.attname order by array_position(i.indkey::int2[], k.attnum)) from pg_index as i"
-        "  join pg_attribute as k on k.attrelid = c.oid and k.attnum = any(i.indkey::int2[]) where i.indrelid = c.oid and i.indisprimary)"
+        "  join pg_attribute as k on k.attrelid = c.oid and k.attnum = any(i.indkey::int2[]) where i.indrelid = c.oid and i.indisprimary),"
+        f" (select jsonb_agg(distinct of.columns) from ({INDEXES}) as of where of.table_oid = c.oid or c.oid in (select rule.ev_class"
+        "  from pg_depend as d join pg_rewrite as rule on d.classid = 'pg_rewrite'::regclass and d.objid = rule.oid"
+        "  where d.refobjid = of.table_oid and of.has_series))"
         " from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
         " where c.relnamespace = to_regnamespace(%s) and c.relkind in ('r', 'v') and not c.relname = any(%s)"
         " group by c.oid, c.relname, c.relkind order by 1",
         [schema, sorted(but)],
     ).fetchall()
     found: Shape = {}
-    for name, kind, remark, columns, declared in rows:
+    for name, kind, remark, columns, declared, indexes in rows:
         names = [column for column, *_ in columns]
         key = tuple(declared or (FACT_KEY if kind == "v" and set(FACT_KEY) <= set(names) else ()))
         if not key:
             raise PublicationError(f"{schema}.{name} declares no primary key: write one into its contract, readers and rollbacks need it")
         found[name] = Relation(
-            name, tuple((column, type_) for column, type_, _ in columns), key, remark, tuple((column, said) for column, _, said in columns)
+            name,
+            tuple((column, type_) for column, type_, _ in columns),
+            key,
+            remark,
+            tuple((column, said) for column, _, said in columns),
+            # a fact's model has columns that its view leaves out
+            tuple(sorted(tuple(listed) for listed in indexes or [] if set(listed) <= set(names))),
         )
     return found
 
@@ -409,8 +432,23 @@ def _fill(connection: Connection, part: Part, wanted: sql.Composable) -> None:
     """Fills an empty table and declares its key; what takes it back empties it."""
     connection.execute(sql.SQL("insert into {} ({}) {}").format(part.table, _listed(part.relation.names), wanted))
     connection.execute(sql.SQL("alter table {} add primary key ({})").format(part.table, _listed(part.key)))
-    if part.relation.is_fact:  # by it a publication finds the rows of the releases that come and go
-        connection.execute(sql.SQL("create index on {} (release_key)").format(part.table))
+
+
+def _make_indexes(connection: Connection, relation: Relation) -> None:
+    """Makes the indexes of a relation's tables those that are declared."""
+    wanted = {*relation.indexes}
+    if relation.is_fact:  # by it a publication finds the rows of the releases that come and go
+        wanted.add(("release_key",))
+    for part in _parts(relation):
+        rows = connection.execute(
+            f"select name, columns from ({INDEXES}) as of where table_oid = %s::regclass", [part.table.as_string()]
+        ).fetchall()
+        there = {tuple(columns): name for name, columns in rows}
+        for columns in sorted(wanted - there.keys()):
+            connection.execute(sql.SQL("create index on {} ({})").format(part.table, _listed(columns)))
+        if gone := sorted(name for columns, name in there.items() if columns not in wanted):
+            _lock(connection, [part.table])
+            connection.execute(sql.SQL("drop index {}").format(sql.SQL(", ").join(map(sql.SQL, gone))))
 
 
 def _make_room(connection: Connection, changed: list[Relation], after: Shape, number: int) -> None:
