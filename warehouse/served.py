@@ -34,7 +34,7 @@ INDEXES = (
     " (select jsonb_agg(k.attname order by array_position(i.indkey::int2[], k.attnum)) from pg_attribute as k"
     "  where k.attrelid = i.indrelid and k.attnum = any(i.indkey::int2[])) as columns,"
     " exists (select from pg_attribute as k where k.attrelid = i.indrelid and k.attname = 'series_key') as has_series"
-    " from pg_index as i where not i.indisunique and i.indpred is null and i.indexprs is null"
+    " from pg_index as i where not i.indisunique and i.indpred is null and i.indexprs is null and i.indrelid >= 16384"  # no catalogue's
 )
 
 
@@ -287,11 +287,11 @@ def _turn(
             else:
                 _take(connection, number, part, going(part))
                 _bring(connection, number, part, wanted(part))
-        _make_indexes(connection, relation)
         if is_whole:
             _make_views(connection, relation)
         if is_whole or relation != before[relation.name]:
             _remark(connection, relation)
+    _make_indexes(connection, after)
     _analyze(connection, number, [after[name] for name in whole & after.keys()])
     _lock(connection, [sql.Identifier("bi", name) for name in sorted(before.keys() & after.keys())])
 
@@ -353,14 +353,16 @@ def _borrowed(connection: Connection, schema: str) -> set[str]:
 def _built_shape(connection: Connection, schema: str, but: Collection[str] = ()) -> Shape:
     """The relations that a schema has built, without those that it borrows, with the key that each declares."""
     rows = connection.execute(
-        "select c.relname, c.relkind, coalesce(obj_description(c.oid, 'pg_class'), ''),"
+        f"with of as materialized ({INDEXES}), read_by as materialized (select distinct rule.ev_class, of.table_oid from of"
+        "  join pg_depend as d on d.refobjid = of.table_oid and d.classid = 'pg_rewrite'::regclass"
+        "  join pg_rewrite as rule on rule.oid = d.objid where of.has_series)"
+        " select c.relname, c.relkind, coalesce(obj_description(c.oid, 'pg_class'), ''),"
         " array_agg(array[a.attname, format_type(a.atttypid, a.atttypmod), coalesce(col_description(c.oid, a.attnum), '')]"
         "  order by a.attnum),"
         " (select array_agg(k.attname order by array_position(i.indkey::int2[], k.attnum)) from pg_index as i"
         "  join pg_attribute as k on k.attrelid = c.oid and k.attnum = any(i.indkey::int2[]) where i.indrelid = c.oid and i.indisprimary),"
-        f" (select jsonb_agg(distinct of.columns) from ({INDEXES}) as of where of.table_oid = c.oid or c.oid in (select rule.ev_class"
-        "  from pg_depend as d join pg_rewrite as rule on d.classid = 'pg_rewrite'::regclass and d.objid = rule.oid"
-        "  where d.refobjid = of.table_oid and of.has_series))"
+        " (select jsonb_agg(distinct of.columns) from of where of.table_oid = c.oid"
+        "  or of.table_oid in (select table_oid from read_by where ev_class = c.oid))"
         " from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
         " where c.relnamespace = to_regnamespace(%s) and c.relkind in ('r', 'v') and not c.relname = any(%s)"
         " group by c.oid, c.relname, c.relkind order by 1",
@@ -434,21 +436,24 @@ def _fill(connection: Connection, part: Part, wanted: sql.Composable) -> None:
     connection.execute(sql.SQL("alter table {} add primary key ({})").format(part.table, _listed(part.key)))
 
 
-def _make_indexes(connection: Connection, relation: Relation) -> None:
-    """Makes the indexes of a relation's tables those that are declared."""
-    wanted = {*relation.indexes}
-    if relation.is_fact:  # by it a publication finds the rows of the releases that come and go
-        wanted.add(("release_key",))
-    for part in _parts(relation):
-        rows = connection.execute(
-            f"select name, columns from ({INDEXES}) as of where table_oid = %s::regclass", [part.table.as_string()]
-        ).fetchall()
-        there = {tuple(columns): name for name, columns in rows}
-        for columns in sorted(wanted - there.keys()):
-            connection.execute(sql.SQL("create index on {} ({})").format(part.table, _listed(columns)))
-        if gone := sorted(name for columns, name in there.items() if columns not in wanted):
-            _lock(connection, [part.table])
-            connection.execute(sql.SQL("drop index {}").format(sql.SQL(", ").join(map(sql.SQL, gone))))
+def _make_indexes(connection: Connection, after: Shape) -> None:
+    """Makes the indexes of readers' tables those that are declared."""
+    rows = connection.execute(
+        f"select nspname, relname, of.name, of.columns from ({INDEXES}) as of join pg_class as c on c.oid = of.table_oid"
+        " join pg_namespace as n on n.oid = relnamespace where nspname in ('bi', 'bi_rest')"
+    ).fetchall()
+    there = {(schema, relation, tuple(columns)): name for schema, relation, name, columns in rows}
+    for part in [part for relation in after.values() for part in _parts(relation)]:
+        schema, name = "bi" if part.is_default else "bi_rest", part.relation.name
+        wanted = {*part.relation.indexes}
+        if part.relation.is_fact:  # by it a publication finds the rows of the releases that come and go
+            wanted.add(("release_key",))
+        for columns in sorted(wanted):
+            if there.pop((schema, name, columns), None) is None:
+                connection.execute(sql.SQL("create index on {} ({})").format(part.table, _listed(columns)))
+    for (schema, name, _), index in there.items():
+        _lock(connection, [sql.Identifier(schema, name)])
+        connection.execute(sql.SQL("drop index {}").format(sql.SQL(index)))
 
 
 def _make_room(connection: Connection, changed: list[Relation], after: Shape, number: int) -> None:
