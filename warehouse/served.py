@@ -29,6 +29,14 @@ from warehouse.steps import tell
 PATIENCE = BOUNDS.transaction_timeout + 60
 # A fact is a view on core, whose grain its views cannot declare
 FACT_KEY = ("series_key", "period_key")
+# The plain indexes of tables beside their keys, and whether the table can be that of a fact
+INDEXES = (
+    "select i.indexrelid::regclass::text as name, i.indrelid as table_oid,"
+    " (select jsonb_agg(k.attname order by array_position(i.indkey::int2[], k.attnum)) from pg_attribute as k"
+    "  where k.attrelid = i.indrelid and k.attnum = any(i.indkey::int2[])) as columns,"
+    " exists (select from pg_attribute as k where k.attrelid = i.indrelid and k.attname = 'series_key') as has_series"
+    " from pg_index as i where not i.indisunique and i.indpred is null and i.indexprs is null and i.indrelid >= 16384"  # no catalogue's
+)
 
 
 class PublicationError(RuntimeError):
@@ -37,13 +45,17 @@ class PublicationError(RuntimeError):
 
 @dataclass(frozen=True)
 class Relation:
-    """A relation that readers see, without its suffix. `columns` are (name, type), `key` the columns of the primary key in `bi`."""
+    """A relation that readers see, without its suffix. `columns` are (name, type), `key` the columns of the primary key in `bi`.
+
+    `indexes` are the columns of the others: those of its model's `config(indexes=…)`, and for a fact of the model that it is a view on.
+    """
 
     name: str
     columns: tuple[tuple[str, str], ...]
     key: tuple[str, ...]
     remark: str
     remarks: tuple[tuple[str, str], ...] = ()
+    indexes: tuple[tuple[str, ...], ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -280,6 +292,7 @@ def _turn(
             _make_views(connection, relation)
         if is_whole or relation != before[relation.name]:
             _remark(connection, relation)
+    _make_indexes(connection, after)
     analyze_changed(connection, "bi", "bi_rest")
     _lock(connection, [sql.Identifier("bi", name) for name in sorted(before.keys() & after.keys())])
 
@@ -320,6 +333,7 @@ def _shape(written: list[dict[str, Any]]) -> Shape:
             tuple(entry["key"]),
             entry["remark"],
             tuple((str(name), str(remark)) for name, remark in entry["remarks"]),
+            tuple(tuple(columns) for columns in entry.get("indexes", ())),
         )
         for entry in written
     }
@@ -340,24 +354,35 @@ def _borrowed(connection: Connection, schema: str) -> set[str]:
 def _built_shape(connection: Connection, schema: str, but: Collection[str] = ()) -> Shape:
     """The relations that a schema has built, without those that it borrows, with the key that each declares."""
     rows = connection.execute(
-        "select c.relname, c.relkind, coalesce(obj_description(c.oid, 'pg_class'), ''),"
+        f"with of as materialized ({INDEXES}), read_by as materialized (select distinct rule.ev_class, of.table_oid from of"
+        "  join pg_depend as d on d.refobjid = of.table_oid and d.classid = 'pg_rewrite'::regclass"
+        "  join pg_rewrite as rule on rule.oid = d.objid where of.has_series)"
+        " select c.relname, c.relkind, coalesce(obj_description(c.oid, 'pg_class'), ''),"
         " array_agg(array[a.attname, format_type(a.atttypid, a.atttypmod), coalesce(col_description(c.oid, a.attnum), '')]"
         "  order by a.attnum),"
         " (select array_agg(k.attname order by array_position(i.indkey::int2[], k.attnum)) from pg_index as i"
-        "  join pg_attribute as k on k.attrelid = c.oid and k.attnum = any(i.indkey::int2[]) where i.indrelid = c.oid and i.indisprimary)"
+        "  join pg_attribute as k on k.attrelid = c.oid and k.attnum = any(i.indkey::int2[]) where i.indrelid = c.oid and i.indisprimary),"
+        " (select jsonb_agg(distinct of.columns) from of where of.table_oid = c.oid"
+        "  or of.table_oid in (select table_oid from read_by where ev_class = c.oid))"
         " from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
         " where c.relnamespace = to_regnamespace(%s) and c.relkind in ('r', 'v') and not c.relname = any(%s)"
         " group by c.oid, c.relname, c.relkind order by 1",
         [schema, sorted(but)],
     ).fetchall()
     found: Shape = {}
-    for name, kind, remark, columns, declared in rows:
+    for name, kind, remark, columns, declared, indexes in rows:
         names = [column for column, *_ in columns]
         key = tuple(declared or (FACT_KEY if kind == "v" and set(FACT_KEY) <= set(names) else ()))
         if not key:
             raise PublicationError(f"{schema}.{name} declares no primary key: write one into its contract, readers and rollbacks need it")
         found[name] = Relation(
-            name, tuple((column, type_) for column, type_, _ in columns), key, remark, tuple((column, said) for column, _, said in columns)
+            name,
+            tuple((column, type_) for column, type_, _ in columns),
+            key,
+            remark,
+            tuple((column, said) for column, _, said in columns),
+            # a fact's model has columns that its view leaves out
+            tuple(sorted(tuple(listed) for listed in indexes or [] if set(listed) <= set(names))),
         )
     return found
 
@@ -410,8 +435,26 @@ def _fill(connection: Connection, part: Part, wanted: sql.Composable) -> None:
     """Fills an empty table and declares its key; what takes it back empties it."""
     connection.execute(sql.SQL("insert into {} ({}) {}").format(part.table, _listed(part.relation.names), wanted))
     connection.execute(sql.SQL("alter table {} add primary key ({})").format(part.table, _listed(part.key)))
-    if part.relation.is_fact:  # by it a publication finds the rows of the releases that come and go
-        connection.execute(sql.SQL("create index on {} (release_key)").format(part.table))
+
+
+def _make_indexes(connection: Connection, after: Shape) -> None:
+    """Makes the indexes of readers' tables those that are declared."""
+    rows = connection.execute(
+        f"select nspname, relname, of.name, of.columns from ({INDEXES}) as of join pg_class as c on c.oid = of.table_oid"
+        " join pg_namespace as n on n.oid = relnamespace where nspname in ('bi', 'bi_rest')"
+    ).fetchall()
+    there = {(schema, relation, tuple(columns)): name for schema, relation, name, columns in rows}
+    for part in [part for relation in after.values() for part in _parts(relation)]:
+        schema, name = "bi" if part.is_default else "bi_rest", part.relation.name
+        wanted = {*part.relation.indexes}
+        if part.relation.is_fact:  # by it a publication finds the rows of the releases that come and go
+            wanted.add(("release_key",))
+        for columns in sorted(wanted):
+            if there.pop((schema, name, columns), None) is None:
+                connection.execute(sql.SQL("create index on {} ({})").format(part.table, _listed(columns)))
+    for (schema, name, _), index in there.items():
+        _lock(connection, [sql.Identifier(schema, name)])
+        connection.execute(sql.SQL("drop index {}").format(sql.SQL(index)))
 
 
 def _make_room(connection: Connection, changed: list[Relation], after: Shape, number: int) -> None:

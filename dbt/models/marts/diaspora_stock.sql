@@ -1,3 +1,10 @@
+{{ config(indexes=[
+    {'columns': ['year', 'origin_code', 'residence_code', 'sex_code', 'persons']},
+    {'columns': ['origin_name_kk', 'year', 'persons']}, {'columns': ['residence_name_kk']},
+    {'columns': ['origin_name_ru', 'year', 'persons']}, {'columns': ['residence_name_ru']},
+    {'columns': ['origin_name_en', 'year', 'persons']}, {'columns': ['residence_name_en']},
+]) }}
+
 -- Editions stand side by side and are never chained (undesa.md 7.1). Diaspora ratio: 100 × stock abroad / population at home, of the same
 -- edition, date and sex (classifications.md g.11). The sum of a part of the residences is no figure: it is NULL with its reason.
 {% set world = member_key('area', "'WLD'") %}
