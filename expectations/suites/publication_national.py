@@ -96,11 +96,13 @@ def _specialties_are_two_levels(schema: str) -> Check:
         "coherence",
         f"""
         with specialty as (
-            select area_code, year, sum(arrivals_persons) as arrivals, sum(departures_persons) as departures,
+            select area_code, year,
+                sum(coalesce(external_arrivals_persons, internal_arrivals_persons)) as arrivals,
+                sum(coalesce(external_departures_persons, internal_departures_persons)) as departures,
                 array_agg(distinct release_key) as release_keys
             from {schema}.migration_by_specialty where row_kind = 'leaf' group by area_code, year
         ), education as (
-            select area_code, year, sum(arrivals_persons) as arrivals, sum(departures_persons) as departures,
+            select area_code, year, sum(all_flows_arrivals_persons) as arrivals, sum(all_flows_departures_persons) as departures,
                 array_agg(distinct release_key) as release_keys
             from {schema}.migration_by_education where education_code in ('tertiary', 'vocational_secondary') group by area_code, year
         )
