@@ -198,10 +198,51 @@ def test_start_and_end_of_every_balance_are_of_one_edition(published: Published)
 
 def test_no_balance_is_derived_over_a_census(published: Published) -> None:
     rows = published.execute(
-        "select distinct net_migration_persons, value_missing_reason like 'the population series breaks within the year: census%'"
-        " from bi.region_balance_all where year in (2008, 2021)"
+        "select distinct net_migration_persons, value_missing_reason from bi.region_balance_all where year in (2008, 2021)"
     ).fetchall()
-    assert rows == [(None, True)]
+    assert {figure for figure, _ in rows} == {None}
+    assert {str(reason)[:27] for _, reason in rows} == {
+        "the population series break",
+        "the edition has no populati",
+        "the regions that make the a",
+    }
+
+
+def test_no_region_composite_or_republic_vanishes_where_its_territory_changes(published: Published) -> None:
+    rows = published.execute(
+        "select population_edition, area_code, year, net_migration_persons, population_mean_persons is null, value_missing_reason is null"
+        " from bi.region_balance_vintage where population_edition < 'r' and (area_code, year) in"
+        " (('51', 2016), ('51', 2008), ('KAZ', 2008), ('KAZ', 2016), ('KAZ', 2021), ('61+79', 2008), ('61+79', 2016)) order by 1, 2, 3"
+    ).fetchall()
+    assert rows == [
+        ("2023-07-19", "51", 2008, None, False, False), ("2023-07-19", "51", 2016, None, True, False),
+        ("2023-07-19", "61+79", 2008, None, True, False), ("2023-07-19", "61+79", 2016, None, True, False),
+        ("2023-07-19", "KAZ", 2008, None, False, False), ("2023-07-19", "KAZ", 2016, None, False, False),
+        ("2023-07-19", "KAZ", 2021, None, False, False), ("2026-04-30", "51", 2008, None, True, False),
+        ("2026-04-30", "61+79", 2008, None, True, False), ("2026-04-30", "61+79", 2016, None, False, False),
+        ("2026-04-30", "KAZ", 2008, None, False, False), ("2026-04-30", "KAZ", 2016, None, False, False),
+        ("2026-04-30", "KAZ", 2021, None, False, False),
+    ]  # fmt: skip
+
+
+def test_a_year_of_regions_is_of_one_edition_and_has_each_of_them_once(published: Published) -> None:
+    # 16 regions to 2008, 20 from 2009: none of another edition beside them
+    rows = published.execute(
+        "select min(year), max(year), count(*) from (select year, count(*) as regions, count(distinct population_edition) as editions"
+        " from bi.region_balance group by year) as each_year where editions = 1 group by regions order by 1"
+    ).fetchall()
+    assert rows == [(1991, 2008, 18), (2009, 2025, 17)]
+
+
+def test_no_mean_is_of_two_territories(published: Published) -> None:
+    # the edition of 2023 divides Almaty region on 1 January 2022
+    rows = published.execute(
+        "select population_mean_persons, population_break_kind from bi.region_balance_vintage"
+        " where area_code = '19' and year = 2021 and population_edition = '2023-07-19'"
+    ).fetchall()
+    assert rows == [(None, "census, territory")]
+    rows = published.execute("select count(*), min(year), max(year), count(distinct area_code) from bi.region_migration").fetchall()
+    assert rows == [(520, 2000, 2025, 20)]
 
 
 def test_repatriates_are_counted_once_and_cumulative_figures_are_apart(published: Published) -> None:
