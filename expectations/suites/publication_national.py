@@ -142,7 +142,7 @@ def _net_migration_is_derived_again(schema: str) -> Check:
 def _is_of_edition(schema: str, release_key: str, edition: str) -> str:
     """Whether a release is known to be of an edition of the agency; that of a retrieval is not known."""
     return (
-        f"exists (select 1 from {schema}.dim_release as told where told.release_key = {release_key}"
+        f"exists (select 1 from {schema}.dim_release as told where lpad(to_hex(told.release_key), 16, '0') = {release_key}"
         f" and told.rank_basis = 'agency' and told.edition = {edition})"
     )
 

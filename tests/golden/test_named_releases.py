@@ -11,6 +11,7 @@ from warehouse.build import build_publication
 from warehouse.candidate import Candidate
 from warehouse.connection import connect
 from warehouse.fingerprint import core_schema
+from warehouse.keys import number_of
 from warehouse.profile import Profile
 from warehouse.publication import status
 
@@ -127,7 +128,7 @@ def test_a_failing_row_names_all_its_releases(bundled: tuple[Profile, dict[str, 
         connection.execute(spoil.format(schema=candidate.schema, core=core_schema()))
         cursor = connection.execute(check.offenders)
         position = [column.name for column in cursor.description or ()].index("release_keys")
-        rows = [row[position] for row in cursor.fetchall()]
+        rows = [[number_of(key) for key in row[position]] for row in cursor.fetchall()]
         known = dict(connection.execute("select release_key, dataset from meta.release").fetchall())
         connection.rollback()
     assert rows

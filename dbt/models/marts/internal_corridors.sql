@@ -32,7 +32,7 @@ select
     origin.capture,
     origin.licence,
     origin.attribution,
-    moves.release_key
+    {{ key_text('moves.release_key') }} as release_key
 from moves
 inner join areas as origins on moves.origin_area_key = origins.area_key
 inner join areas as destinations on moves.destination_area_key = destinations.area_key

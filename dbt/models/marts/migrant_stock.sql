@@ -254,7 +254,7 @@ select
     measured.capture,
     releases.licence,
     releases.attribution,
-    measured.release_key
+    {{ key_text('measured.release_key') }} as release_key
 from measured
 cross join last_complete
 inner join areas as residence on measured.residence_area_key = residence.area_key

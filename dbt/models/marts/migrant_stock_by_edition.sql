@@ -75,9 +75,9 @@ select
     origin.capture,
     origin.licence,
     origin.attribution,
-    gathered.living_abroad_release_key,
-    gathered.living_here_release_key,
-    home.release_key as population_release_key
+    {{ key_text('gathered.living_abroad_release_key') }} as living_abroad_release_key,
+    {{ key_text('gathered.living_here_release_key') }} as living_here_release_key,
+    {{ key_text('home.release_key') }} as population_release_key
 from gathered
 inner join areas on gathered.area_key = areas.area_key
 inner join periods on gathered.period_key = periods.period_key

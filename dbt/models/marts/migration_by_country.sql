@@ -289,13 +289,13 @@ select
     origin.capture,
     origin.licence,
     origin.attribution,
-    cells.release_key,
+    {{ key_text('cells.release_key') }} as release_key,
     cells.derivation,
     cells.source_code,
     agencies.is_preferred,
     lacking.breakdown_lacks,
-    cells.arrivals_release_key,
-    cells.departures_release_key
+    {{ key_text('cells.arrivals_release_key') }} as arrivals_release_key,
+    {{ key_text('cells.departures_release_key') }} as departures_release_key
 from cells
 inner join totals
     on cells.source_code = totals.source_code and cells.area_key = totals.area_key and cells.period_key = totals.period_key

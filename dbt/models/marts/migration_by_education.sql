@@ -87,7 +87,7 @@ select
     origin.capture,
     origin.licence,
     origin.attribution,
-    cells.release_key,
+    {{ key_text('cells.release_key') }} as release_key,
     cells.derivation
 from cells
 inner join totals on cells.area_key = totals.area_key and cells.period_key = totals.period_key and cells.scope = totals.scope

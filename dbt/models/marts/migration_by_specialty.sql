@@ -101,7 +101,7 @@ select
     origin.capture,
     origin.licence,
     origin.attribution,
-    scoped.release_key,
+    {{ key_text('scoped.release_key') }} as release_key,
     scoped.derivation
 from scoped
 inner join areas on scoped.area_key = areas.area_key

@@ -55,8 +55,8 @@ select
     incidents.capture,
     releases.licence,
     releases.attribution,
-    incidents.release_key,
-    incidents.series_key as incident_key
+    {{ key_text('incidents.release_key') }} as release_key,
+    {{ key_text('incidents.series_key') }} as incident_key
 from incidents
 inner join areas on incidents.area_key = areas.area_key
 inner join periods on incidents.period_key = periods.period_key

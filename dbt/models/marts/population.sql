@@ -52,7 +52,7 @@ select
     origin.capture,
     origin.licence,
     origin.attribution,
-    stocks.release_key
+    {{ key_text('stocks.release_key') }} as release_key
 from stocks
 inner join republics on stocks.release_key = republics.release_key and stocks.period_key = republics.period_key
 inner join areas on stocks.area_key = areas.area_key

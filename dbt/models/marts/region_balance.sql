@@ -243,10 +243,10 @@ select
     origin.capture,
     origin.licence,
     origin.attribution,
-    measured.population_start_release_key,
-    measured.population_end_release_key,
-    measured.natural_increase_release_key,
-    measured.internal_release_key
+    {{ key_text('measured.population_start_release_key') }} as population_start_release_key,
+    {{ key_text('measured.population_end_release_key') }} as population_end_release_key,
+    {{ key_text('measured.natural_increase_release_key') }} as natural_increase_release_key,
+    {{ key_text('measured.internal_release_key') }} as internal_release_key
 from measured
 inner join areas on measured.area_key = areas.area_key
 inner join periods on measured.period_key = periods.period_key

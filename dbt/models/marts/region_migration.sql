@@ -245,11 +245,11 @@ select
     origin.capture,
     origin.licence,
     origin.attribution,
-    measured.internal_release_key,
-    measured.interregional_release_key,
-    measured.all_flows_release_key,
-    measured.start_release_key as population_start_release_key,
-    measured.end_release_key as population_end_release_key,
+    {{ key_text('measured.internal_release_key') }} as internal_release_key,
+    {{ key_text('measured.interregional_release_key') }} as interregional_release_key,
+    {{ key_text('measured.all_flows_release_key') }} as all_flows_release_key,
+    {{ key_text('measured.start_release_key') }} as population_start_release_key,
+    {{ key_text('measured.end_release_key') }} as population_end_release_key,
     measured.derivation
 from measured
 inner join areas on measured.area_key = areas.area_key

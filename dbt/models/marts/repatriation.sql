@@ -114,7 +114,7 @@ select
     origin.capture,
     origin.licence,
     origin.attribution,
-    kinds.release_key
+    {{ key_text('kinds.release_key') }} as release_key
 from kinds
 inner join areas on kinds.area_key = areas.area_key
 inner join areas as departures on kinds.departure_area_key = departures.area_key

@@ -218,10 +218,10 @@ select
     origin.capture,
     origin.licence,
     origin.attribution,
-    cells.outbound_release_key,
-    cells.inbound_release_key,
-    cells.net_flow_release_key,
-    populations.release_key as population_release_key
+    {{ key_text('cells.outbound_release_key') }} as outbound_release_key,
+    {{ key_text('cells.inbound_release_key') }} as inbound_release_key,
+    {{ key_text('cells.net_flow_release_key') }} as net_flow_release_key,
+    {{ key_text('populations.release_key') }} as population_release_key
 from cells
 inner join areas on cells.area_key = areas.area_key
 inner join periods on cells.period_key = periods.period_key

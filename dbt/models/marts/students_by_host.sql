@@ -34,8 +34,8 @@ select
     origin.capture,
     origin.licence,
     origin.attribution,
-    students.release_key,
-    students.total_release_key
+    {{ key_text('students.release_key') }} as release_key,
+    {{ key_text('students.total_release_key') }} as total_release_key
 from students
 inner join areas on students.area_key = areas.area_key
 inner join areas as hosts on students.partner_area_key = hosts.area_key

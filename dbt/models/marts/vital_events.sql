@@ -76,8 +76,8 @@ select
     origin.capture,
     origin.licence,
     origin.attribution,
-    events.births_release_key,
-    events.natural_increase_release_key
+    {{ key_text('events.births_release_key') }} as births_release_key,
+    {{ key_text('events.natural_increase_release_key') }} as natural_increase_release_key
 from events
 inner join national on events.period_key = national.period_key
 inner join areas on events.area_key = areas.area_key

@@ -58,8 +58,8 @@ select
     origin.capture,
     origin.licence,
     origin.attribution,
-    stocks.release_key,
-    populations.release_key as population_release_key
+    {{ key_text('stocks.release_key') }} as release_key,
+    {{ key_text('populations.release_key') }} as population_release_key
 from stocks
 inner join periods on stocks.period_key = periods.period_key
 left join populations on stocks.edition = populations.edition and stocks.period_key = populations.period_key
