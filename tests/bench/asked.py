@@ -35,43 +35,43 @@ MOVES = f"bi.fct_internal_move as f {AREAS.format('o', 'origin_area_key')} {AREA
 STUDENTS = f"bi.fct_student_mobility as f {AREAS.format('o', 'origin_area_key')} {AREAS.format('h', 'host_area_key')} {PERIODS}"
 QUESTIONS = {
     "net migration line": "select year, arrivals_persons, departures_persons, balance_persons from bi.migration_balance order by year",
-    "students by host": "select partner_name_en, students from bi.student_mobility"
-    " where area_code = 'KAZ' and direction = 'outbound' and year = 2019 order by students desc nulls last, 1",
-    "rank of students": "select area_name_en, rank() over (order by sum(students) desc nulls last) from bi.student_mobility"
-    " where direction = 'outbound' and year = 2019 group by area_name_en order by 2, 1",
+    "students by host": "select host_name_en, students from bi.students_by_host where area_code = 'KAZ' and year = 2019"
+    " order by students desc nulls last, 1",
+    "rank of students": "select area_name_en, rank() over (order by outbound_students desc nulls last) from bi.student_totals"
+    " where year = 2019 order by 2, 1",
     "by country 2022": "select counterpart_name_en, arrivals_persons, departures_persons from bi.migration_by_country where year = 2022"
     " order by balance_persons nulls last, 1",
     "regions 2023": "select area_name_en, net_migration_persons, external_balance_persons from bi.region_balance where year = 2023"
     " order by 2 desc nulls last, 1",
     "flows, star": f"select p.year, c.area_name_en, sum(f.value) from {FLOWS} where a.area_code = 'KAZ' group by 1, 2 order by 1, 2",
-    "born by country": "select residence_name_en, sum(persons) from bi.diaspora_stock where origin_code = 'KAZ' and year = 2024"
+    "born by country": "select residence_name_en, sum(persons) from bi.migrant_stock where origin_code = 'KAZ' and year = 2024"
     " group by 1 order by 2 desc nulls last, 1",
     "stock, star": f"select p.year, r.area_name_en, sum(f.value) from {STOCKS} where o.area_code = 'KAZ' group by 1, 2 order by 1, 2",
     "stock, whole star": "select p.year, r.area_kind, sum(f.value) from bi.fct_migrant_stock as f"
     f" {AREAS.format('r', 'residence_area_key')} {PERIODS} group by 1, 2 order by 1, 2",
-    "origins by year": "select origin_name_en, year, sum(persons) from bi.diaspora_stock group by 1, 2 order by 1, 2",
-    "filter box, countries": "select distinct residence_name_en from bi.diaspora_stock order by 1",
-    "filter box, origins": "select distinct origin_name_en from bi.diaspora_stock order by 1",
-    "filter box, years": "select distinct year from bi.diaspora_stock order by 1",
-    "filter box, partners": "select distinct partner_name_en from bi.student_mobility order by 1",
-    "year scan": "select sum(persons), count(*) from bi.diaspora_stock where year = 2020",
-    "year scan, largest": "select origin_code, residence_code, sex_code, persons from bi.diaspora_stock where year = 2020"
+    "origins by year": "select origin_name_en, year, sum(persons) from bi.migrant_stock group by 1, 2 order by 1, 2",
+    "filter box, countries": "select distinct residence_name_en from bi.migrant_stock order by 1",
+    "filter box, origins": "select distinct origin_name_en from bi.migrant_stock order by 1",
+    "filter box, years": "select distinct year from bi.migrant_stock order by 1",
+    "filter box, partners": "select distinct host_name_en from bi.students_by_host order by 1",
+    "year scan": "select sum(persons), count(*) from bi.migrant_stock where year = 2020",
+    "year scan, largest": "select origin_code, residence_code, sex_code, persons from bi.migrant_stock where year = 2020"
     " order by 4 desc nulls last limit 50",
-    "corridor, mart": "select year, sex_code, persons from bi.diaspora_stock"
+    "corridor, mart": "select year, sex_code, persons from bi.migrant_stock"
     " where origin_code = 'KAZ' and residence_code = 'DEU' order by 1, 2",
     "corridor, stock": f"select p.year, f.value from {STOCKS} where o.area_code = 'KAZ' and r.area_code = 'DEU' order by 1, 2",
     "origin, stock": f"select p.year, sum(f.value) from {STOCKS} where o.area_code = 'KAZ' and p.year = 2020 group by 1",
     "residence, stock": f"select p.year, sum(f.value) from {STOCKS} where r.area_code = 'KAZ' group by 1 order by 1",
     "corridor, students": f"select p.year, f.value from {STUDENTS} where o.area_code = 'KAZ' and h.area_code = 'RUS' order by 1, 2",
     "corridor, moves": f"select p.year, f.value from {MOVES}"
-    " where o.area_name_en = 'Almaty' and d.area_name_en = 'Almaty city' order by 1, 2",
+    " where o.area_name_en = 'Almaty region' and d.area_name_en = 'Almaty city' order by 1, 2",
 }
 # By relation the column that tells its synthetic rows apart, the columns of both ends of its corridors, and how these name an area
 GROWN = {
     "fct_migrant_stock": ("series_key", ("origin_area_key", "residence_area_key"), "area_key"),
     "fct_student_mobility": ("series_key", ("origin_area_key", "host_area_key"), "area_key"),
     "fct_internal_move": ("series_key", ("origin_area_key", "destination_area_key"), "area_key"),
-    "diaspora_stock": ("", ("origin_code", "residence_code"), "area_code"),
+    "migrant_stock": ("", ("origin_code", "residence_code"), "area_code"),
 }
 TYPES = {"timestamp with time zone": "timestamptz"}
 
