@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from warehouse import meaning
 from warehouse.candidate import Candidate
 from warehouse.connection import STATEMENT_SECONDS, Connection, LostError, connect, parameters, says_lost
 from warehouse.contracts import variables
@@ -182,6 +183,8 @@ def build_publication(profile: Profile, candidate: Candidate, *, is_whole: bool 
         if base is None:
             _empty_candidate(profile)
             _dbt(profile, PUBLICATION, left_out=("test", "unit_test"))
+        with connect(profile, "koshi_transformer") as connection:
+            meaning.write(connection, "candidate", _manifest(profile) if base is None else None)
         tests = _dbt(profile, PUBLICATION, command="test")
     with connect(profile, "koshi_transformer") as connection:
         name = sql.Identifier(candidate.schema)
@@ -214,7 +217,7 @@ def _build_touched(profile: Profile, candidate: Candidate) -> int | None:
     with connect(profile, "koshi_transformer") as connection:
         touched = graph(profile).touched(_facts_of(connection, other))
         _empty_candidate(profile)
-        borrow(connection, "candidate", but=touched)
+        borrow(connection, "candidate", but=[*touched, *meaning.OF_RELEASES])
     _dbt(profile, touched, left_out=("test", "unit_test"))
     with connect(profile, "koshi_transformer") as connection:
         if dimensions_differ(connection, "candidate", touched, other):

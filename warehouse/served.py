@@ -8,12 +8,15 @@ Of a built relation `x` the table `bi.x` has what a plain query should add up: c
 (`row_kind`), and where several agencies say something of one thing those of the preferred one (`is_preferred`). What that leaves out lies
 in `bi_rest.x`; the views `bi.x_all` (current rows of all kinds and agencies) and `bi.x_vintage` (everything) put the two together.
 The view `bi.x_latest` has of `bi.x` the last date that is complete by a rule of the relation (`is_latest`).
+
+Keys, NOT NULL and relations between tables are declared where clients look for them (decision 30). The views `bi.catalogue` and
+`bi.provenance` are over all the others (warehouse/catalogue.py).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,6 +24,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from warehouse import catalogue
 from warehouse.connection import READER, Connection
 from warehouse.readers import BOUNDS, end_readers_beyond, who_holds
 from warehouse.statistics import analyze_changed
@@ -38,6 +42,8 @@ INDEXES = (
     " exists (select from pg_attribute as k where k.attrelid = i.indrelid and k.attname = 'series_key') as has_series"
     " from pg_index as i where not i.indisunique and i.indpred is null and i.indexprs is null and i.indrelid >= 16384"  # no catalogue's
 )
+# From this version on the server can know a foreign key without enforcing it
+NOT_ENFORCED = 180000
 
 
 class PublicationError(RuntimeError):
@@ -49,6 +55,7 @@ class Relation:
     """A relation that readers see, without its suffix. `columns` are (name, type), `key` the columns of the primary key in `bi`.
 
     `indexes` are the columns of the others: those of its model's `config(indexes=…)`, and for a fact of the model that it is a view on.
+    `required` are columns that are never NULL; `view` is the query of what is no table but a view of the others.
     """
 
     name: str
@@ -57,6 +64,8 @@ class Relation:
     remark: str
     remarks: tuple[tuple[str, str], ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
+    required: tuple[str, ...] = ()
+    view: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -66,7 +75,7 @@ class Relation:
     @property
     def has_kinds(self) -> bool:
         """Whether rows are leaves, subtotals or totals."""
-        return "row_kind" in self.names
+        return "row_kind" in self.names and not self.view
 
     @property
     def has_agencies(self) -> bool:
@@ -76,7 +85,7 @@ class Relation:
     @property
     def has_vintages(self) -> bool:
         """Whether rows of earlier vintages are among them. Dimensions are whole: what joins them may be of any vintage."""
-        return "is_current" in self.names and not self.is_dimension
+        return "is_current" in self.names and not self.is_dimension and not self.view
 
     @property
     def has_latest(self) -> bool:
@@ -98,9 +107,40 @@ class Relation:
         """Whether `bi` leaves rows out."""
         return self.has_kinds or self.has_vintages
 
+    @property
+    def plain_remark(self) -> str:
+        """What is said of the relation without a suffix."""
+        plain = f"{self.remark} " + "Leaves only (row_kind), which add up over what bi.columns says; " * self.has_kinds
+        plain += "of one agency a year (is_preferred); " * self.has_agencies
+        plain += f"{self.name}_all holds all rows." * self.has_kinds
+        return plain.strip()
+
+    @property
+    def widest(self) -> str:
+        """The name under which `bi` has all of its rows."""
+        return [self.name, *(name for name, _, _ in self.views())][-1] if self.is_split else self.name
+
+    def views(self) -> Iterator[tuple[str, str | None, str]]:
+        """Of each view of the relation its name, the condition on the rows left out (None: it has none of them), and the remark.
+
+        The last one has more rows than the others.
+        """
+        if self.has_latest:
+            yield f"{self.name}_latest", None, f"{self.remark} Rows of the last date that is complete (is_latest)."
+        if self.has_kinds:
+            condition = "where is_current" if self.has_vintages else ""
+            agencies = ", of all agencies (is_preferred)" * self.has_agencies
+            yield f"{self.name}_all", condition, f"{self.remark} All rows: leaves, subtotals and totals (row_kind){agencies}."
+        if self.has_vintages:
+            yield f"{self.name}_vintage", "", f"{self.remark} Every row of every vintage (is_current)."
+
     def stands_like(self, other: Relation | None) -> bool:
-        """Whether the two differ in remarks alone."""
-        return other is not None and (self.columns, self.key) == (other.columns, other.key)
+        """Whether rows of the one can stand in the other: they differ in remarks alone, or this one requires more."""
+        return (
+            other is not None
+            and (self.columns, self.key, self.view) == (other.columns, other.key, other.view)
+            and {*other.required} <= {*self.required}
+        )
 
 
 Shape = dict[str, Relation]
@@ -156,8 +196,9 @@ def serve(connection: Connection, schema: str, publication_key: int) -> None:
     def going(part: Part) -> sql.Composed:
         return _of_releases(part, releases, _unlike(part, wanted(part)), "and t.")
 
-    built = _built_shape(connection, schema, but=borrowed)
+    built = built_shape(connection, schema, but=borrowed)
     after = {name: built[name] if name in built else before[name] for name in sorted({*built, *borrowed})}
+    after |= _views_of_all(after)
     _turn(connection, publication_key, before, after, going, wanted, as_they_are=borrowed)
 
 
@@ -183,13 +224,12 @@ def _of_releases(part: Part, releases: list[int] | None, rows: sql.Composed, joi
 def borrow(connection: Connection, schema: str, *, but: Collection[str]) -> None:
     """Makes views in a schema of all relations that readers see, but these; each has all rows of the relation. The caller commits."""
     for relation in _last_shape(connection).values():
-        if relation.name not in but:
-            views = [name for name, _, _ in _views(relation)]
+        if relation.name not in but and not relation.view:
             connection.execute(
                 sql.SQL("create view {} as select {} from {}").format(
                     sql.Identifier(schema, relation.name),
                     _listed(relation.names),
-                    sql.Identifier("bi", views[-1] if relation.is_split else relation.name),
+                    sql.Identifier("bi", relation.widest),
                 )
             )
 
@@ -283,7 +323,9 @@ def _turn(
     """
     number = _begin(connection, publication_key, after)
     whole = {name for name in before.keys() | after.keys() if name not in after or not after[name].stands_like(before.get(name))}
-    _make_room(connection, [before[name] for name in sorted(whole & before.keys())], after, number)
+    if whole:  # a view of all the others goes before any of them
+        whole |= {relation.name for relation in (*before.values(), *after.values()) if relation.view}
+    _make_room(connection, [before[name] for name in before if name in whole], after, number)
     for relation in [relation for name, relation in after.items() if name not in as_they_are]:
         is_whole = relation.name in whole
         if is_whole:
@@ -294,20 +336,23 @@ def _turn(
             else:
                 _take(connection, number, part, going(part))
                 _bring(connection, number, part, wanted(part))
+            _index_addresses(connection, part)
         if is_whole:
             _make_views(connection, relation)
         if is_whole or relation != before[relation.name]:
             _remark(connection, relation)
     _make_indexes(connection, after)
     analyze_changed(connection, "bi", "bi_rest")
-    _lock(connection, [sql.Identifier("bi", name) for name in sorted(before.keys() & after.keys())])
+    tables = {name for shape in (before, after) for name, relation in shape.items() if not relation.view}
+    _lock(connection, [sql.Identifier("bi", name) for name in sorted(tables & before.keys() & after.keys())])
+    _declare(connection, after)
 
 
 def clear(connection: Connection) -> None:
     """Drops what stands in `bi` unknown to the ledger: views of an earlier layout, tables whose ledger was lost. The caller commits."""
-    rows = connection.execute(
+    rows = connection.execute(  # a view before what it reads
         "select relnamespace::regnamespace::text, relname, relkind = 'v' from pg_class"
-        " where relnamespace in (to_regnamespace('bi'), to_regnamespace('bi_rest')) and relkind in ('r', 'v') order by 3 desc, 1, 2"
+        " where relnamespace in (to_regnamespace('bi'), to_regnamespace('bi_rest')) and relkind in ('r', 'v') order by 3 desc, oid desc"
     ).fetchall()
     if rows and not _last_shape(connection):
         relations = [sql.Identifier(schema, name) for schema, name, _ in rows]
@@ -331,6 +376,18 @@ def _last_shape(connection: Connection) -> Shape:
     return _shape(row[0]) if row else {}
 
 
+def _views_of_all(shape: Shape) -> Shape:
+    """The views over all these relations, in the order in which they are made."""
+    texts = catalogue.TEXTS
+    return {
+        name: Relation(
+            name, tuple((column, kind) for column, (kind, _) in texts[name][1].items()), (), texts[name][0],
+            tuple((column, said) for column, (_, said) in texts[name][1].items()), view=query,
+        )
+        for name, query in catalogue.definitions(shape).items()
+    }  # fmt: skip
+
+
 def _shape(written: list[dict[str, Any]]) -> Shape:
     return {
         entry["name"]: Relation(
@@ -340,6 +397,8 @@ def _shape(written: list[dict[str, Any]]) -> Shape:
             entry["remark"],
             tuple((str(name), str(remark)) for name, remark in entry["remarks"]),
             tuple(tuple(columns) for columns in entry.get("indexes", ())),
+            tuple(map(str, entry.get("required", ()))),
+            str(entry.get("view", "")),
         )
         for entry in written
     }
@@ -357,26 +416,34 @@ def _borrowed(connection: Connection, schema: str) -> set[str]:
     return {str(name) for (name,) in rows}
 
 
-def _built_shape(connection: Connection, schema: str, but: Collection[str] = ()) -> Shape:
-    """The relations that a schema has built, without those that it borrows, with the key that each declares."""
+def built_shape(connection: Connection, schema: str, but: Collection[str] = ()) -> Shape:
+    """The relations that a schema has built, without those that it borrows, with the key that each declares.
+
+    What a fact requires its table in core says, of which it is a view.
+    """
     rows = connection.execute(
         f"with of as materialized ({INDEXES}), read_by as materialized (select distinct rule.ev_class, of.table_oid from of"
         "  join pg_depend as d on d.refobjid = of.table_oid and d.classid = 'pg_rewrite'::regclass"
         "  join pg_rewrite as rule on rule.oid = d.objid where of.has_series)"
         " select c.relname, c.relkind, coalesce(obj_description(c.oid, 'pg_class'), ''),"
-        " array_agg(array[a.attname, format_type(a.atttypid, a.atttypmod), coalesce(col_description(c.oid, a.attnum), '')]"
+        " array_agg(array[a.attname::text, format_type(a.atttypid, a.atttypmod), coalesce(col_description(c.oid, a.attnum), '')]"
         "  order by a.attnum),"
         " (select array_agg(k.attname order by array_position(i.indkey::int2[], k.attnum)) from pg_index as i"
         "  join pg_attribute as k on k.attrelid = c.oid and k.attnum = any(i.indkey::int2[]) where i.indrelid = c.oid and i.indisprimary),"
         " (select jsonb_agg(distinct of.columns) from of where of.table_oid = c.oid"
-        "  or of.table_oid in (select table_oid from read_by where ev_class = c.oid))"
+        "  or of.table_oid in (select table_oid from read_by where ev_class = c.oid)),"
+        " array(select distinct r.attname::text from pg_attribute as r where r.attnotnull and r.attnum > 0 and (r.attrelid = c.oid"
+        "  or exists (select from pg_rewrite as rule join pg_depend as d on d.classid = 'pg_rewrite'::regclass and d.objid = rule.oid"
+        "  and d.refclassid = 'pg_class'::regclass join pg_class as core on core.oid = d.refobjid"
+        "  where rule.ev_class = c.oid and d.refobjid = r.attrelid and core.relname = replace(c.relname, 'fct_', 'int_')"
+        "  and c.relname like 'fct\\_%%')) order by 1)"
         " from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
         " where c.relnamespace = to_regnamespace(%s) and c.relkind in ('r', 'v') and not c.relname = any(%s)"
         " group by c.oid, c.relname, c.relkind order by 1",
         [schema, sorted(but)],
     ).fetchall()
     found: Shape = {}
-    for name, kind, remark, columns, declared, indexes in rows:
+    for name, kind, remark, columns, declared, indexes, never_null in rows:
         names = [column for column, *_ in columns]
         key = tuple(declared or (FACT_KEY if kind == "v" and set(FACT_KEY) <= set(names) else ()))
         if not key:
@@ -389,11 +456,14 @@ def _built_shape(connection: Connection, schema: str, but: Collection[str] = ())
             tuple((column, said) for column, _, said in columns),
             # a fact's model has columns that its view leaves out
             tuple(sorted(tuple(listed) for listed in indexes or [] if set(listed) <= set(names))),
+            tuple(column for column in names if column in never_null),
         )
     return found
 
 
 def _parts(relation: Relation) -> list[Part]:
+    if relation.view:
+        return []
     return [Part(relation, is_default=True)] + ([Part(relation, is_default=False)] if relation.is_split else [])
 
 
@@ -463,21 +533,45 @@ def _make_indexes(connection: Connection, after: Shape) -> None:
         connection.execute(sql.SQL("drop index {}").format(sql.SQL(index)))
 
 
+def _index_addresses(connection: Connection, part: Part) -> None:
+    """Of a fact the index by which a reader finds the row of an address."""
+    if part.relation.is_fact:
+        index = sql.Identifier(f"{part.relation.name}_address_idx")
+        way = sql.SQL(f"using hash (({catalogue.PROVENANCE_KEY.format('')}))")
+        connection.execute(sql.SQL("create index if not exists {} on {} {}").format(index, part.table, way))
+
+
 def _make_room(connection: Connection, changed: list[Relation], after: Shape, number: int) -> None:
     """Takes all rows of relations whose columns or key change, once no reader looks at them; drops those that readers no longer have."""
     if not changed:
         return
-    names = [name for relation in changed for name in (relation.name, *(view for view, _, _ in _views(relation)))]
-    _lock(connection, [sql.Identifier("bi", name) for name in names])
+    tables = [relation for relation in changed if not relation.view]
+    names = [name for relation in tables for name in (relation.name, *(view for view, _, _ in relation.views()))]
+    # a view of all the others is emptied or dropped, not locked: with it a lock takes what it reads, the ledger among it
+    first = [_without_reading(relation, after.get(relation.name)) for relation in reversed(changed) if relation.view]
+    first += [
+        sql.SQL("alter table {} drop constraint {}").format(sql.Identifier("bi", table), sql.Identifier(name))
+        for table, name, to in _relations_between(connection)
+        if not {table, to}.isdisjoint(names)
+    ]
+    _lock(connection, [sql.Identifier("bi", name) for name in names], first)
     _leave_borrowed(connection, [sql.Identifier("bi", name) for name in names])
-    for relation in changed:
+    for relation in tables:
         for part in _parts(relation):
             _take(connection, number, part, sql.SQL("true"))
-        for name, _, _ in _views(relation):
+        for name, _, _ in relation.views():
             _without_dependents(connection, sql.SQL("drop view {}").format(sql.Identifier("bi", name)))
         if relation.name not in after:
             for part in _parts(relation):
                 _without_dependents(connection, sql.SQL("drop table {}").format(part.table))
+
+
+def _without_reading(view: Relation, after: Relation | None) -> sql.Composed:
+    """Lets a view of all the others read none of them. What a person made on it stays where its columns do."""
+    if after is None or after.columns != view.columns:
+        return sql.SQL("drop view {}").format(sql.Identifier("bi", view.name))
+    nothing = [sql.SQL("null::{} as {}").format(sql.SQL(kind), sql.Identifier(name)) for name, kind in view.columns]
+    return sql.SQL("create or replace view {} as select {}").format(sql.Identifier("bi", view.name), sql.SQL(", ").join(nothing))
 
 
 def _without_dependents(connection: Connection, statement: sql.SQL | sql.Composed) -> None:
@@ -519,7 +613,8 @@ def _make_tables(connection: Connection, before: Relation | None, after: Relatio
             "select conname from pg_constraint where conrelid = %s::regclass and contype = 'p'", [part.table.as_string()]
         ).fetchall()
         steps = [sql.SQL("drop constraint {}").format(sql.Identifier(name)) for (name,) in pkey]
-        steps += [sql.SQL("alter column {} drop not null").format(sql.Identifier(name)) for name in Part(before, part.is_default).key]
+        never_null = dict.fromkeys((*Part(before, part.is_default).key, *(before.required if part.is_default else ())))
+        steps += [sql.SQL("alter column {} drop not null").format(sql.Identifier(name)) for name in never_null]
         gone = [name for name, kind in before.columns if (name, kind) not in after.columns]
         steps += [sql.SQL("drop column {}").format(sql.Identifier(name)) for name in gone]
         new = [column for column in after.columns if column not in before.columns]
@@ -529,32 +624,18 @@ def _make_tables(connection: Connection, before: Relation | None, after: Relatio
     connection.execute("reset role")
 
 
-def _views(relation: Relation) -> Iterator[tuple[str, str | None, str]]:
-    """Of each view of a relation its name, the condition on the rows left out (None: it has none of them), and the remark.
-
-    The last one has more rows than the others.
-    """
-    if relation.has_latest:
-        yield f"{relation.name}_latest", None, f"{relation.remark} Rows of the last date that is complete (is_latest)."
-    if relation.has_kinds:
-        condition = "where is_current" if relation.has_vintages else ""
-        agencies = ", of all agencies (is_preferred)" * relation.has_agencies
-        yield f"{relation.name}_all", condition, f"{relation.remark} All rows: leaves, subtotals and totals (row_kind){agencies}."
-    if relation.has_vintages:
-        yield f"{relation.name}_vintage", "", f"{relation.remark} Every row of every vintage (is_current)."
-
-
 def _make_views(connection: Connection, relation: Relation) -> None:
     connection.execute("set local role koshi_transformer")
+    if relation.view:
+        connection.execute(sql.SQL("create or replace view {} as {}").format(sql.Identifier("bi", relation.name), sql.SQL(relation.view)))
     default, rest = Part(relation, is_default=True).table, Part(relation, is_default=False).table
-    columns = _listed(relation.names)
-    for name, condition, _ in _views(relation):
-        rows = sql.SQL("select {} from {} ").format(columns, default)
+    for name, condition, _ in relation.views():
+        rows = sql.SQL("select {} from {} ").format(columns := _listed(relation.names), default)
         rows += sql.SQL("where is_latest" if condition is None else "union all ")
         if condition is not None:
             rows += sql.SQL("select {} from {} {}").format(columns, rest, sql.SQL(condition))
         connection.execute(sql.SQL("create view {} as {}").format(sql.Identifier("bi", name), rows))
-    for name in (relation.name, *(name for name, _, _ in _views(relation))):
+    for name in (relation.name, *(name for name, _, _ in relation.views())):
         target = sql.Identifier("bi", name)
         connection.execute(sql.SQL("grant select, references on {} to {}").format(target, sql.Identifier(READER)))
     connection.execute("reset role")
@@ -562,11 +643,8 @@ def _make_views(connection: Connection, relation: Relation) -> None:
 
 def _remark(connection: Connection, relation: Relation) -> None:
     """Says what relation and columns mean, as their contract does."""
-    plain = f"{relation.remark} " + "Leaves only: sums do not count twice; " * relation.has_kinds
-    plain += "of one agency a year (is_preferred); " * relation.has_agencies
-    plain += f"{relation.name}_all holds all rows." * relation.has_kinds
-    said: list[tuple[str, str, str]] = [("table", relation.name, plain.strip())]
-    said += [("view", name, remark) for name, _, remark in _views(relation)]
+    said = [("view" if relation.view else "table", relation.name, relation.plain_remark)]
+    said += [("view", name, remark) for name, _, remark in relation.views()]
     statements = []
     for kind, name, remark in said:
         target = sql.Identifier("bi", name)
@@ -580,13 +658,73 @@ def _remark(connection: Connection, relation: Relation) -> None:
     connection.execute("reset role")
 
 
-def _lock(connection: Connection, relations: list[sql.Identifier]) -> None:
-    """Locks relations of readers, all at once, as soon as those who look at them have let go.
+def _declare(connection: Connection, shape: Shape) -> None:
+    """Declares what is never NULL and which table refers to which, where it is not declared; `bi` is locked by us.
+
+    A relation between tables is one that the server knows of and does not enforce: checks of the gate do, once for all rows.
+    """
+    there = connection.execute(
+        "select c.relname, a.attname from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0"
+        " where c.relnamespace = 'bi'::regnamespace and c.relkind = 'r' and not a.attisdropped and not a.attnotnull"
+    ).fetchall()
+    nullable: dict[str, list[str]] = {}
+    for name, column in there:
+        if name in shape and column in shape[name].required:
+            nullable.setdefault(name, []).append(column)
+    for name, never_null in sorted(nullable.items()):
+        steps = sql.SQL(", ").join(sql.SQL("alter column {} set not null").format(sql.Identifier(column)) for column in never_null)
+        connection.execute(sql.SQL("alter table {} {}").format(sql.Identifier("bi", name), steps))
+    wanted = _wanted_between(connection, shape)
+    for table, name, _ in _relations_between(connection):
+        if wanted.pop((table, name), None) is None:
+            connection.execute(sql.SQL("alter table {} drop constraint {}").format(sql.Identifier("bi", table), sql.Identifier(name)))
+    for (table, name), (columns, to, keys) in sorted(wanted.items()):
+        if set(shape[to].key) != set(keys):
+            _make_unique(connection, to, keys)
+        connection.execute(
+            sql.SQL("alter table {} add constraint {} foreign key ({}) references {} ({}) not enforced").format(
+                sql.Identifier("bi", table), sql.Identifier(name), _listed(columns), sql.Identifier("bi", to), _listed(keys)
+            )
+        )
+
+
+def _make_unique(connection: Connection, table: str, columns: tuple[str, ...]) -> None:
+    """What is referred to has an index that says that it is one row."""
+    name = "_".join((*columns, "of", table))[:63]
+    if not connection.execute("select 1 from pg_constraint where connamespace = 'bi'::regnamespace and conname = %s", [name]).fetchone():
+        unique = sql.SQL("alter table {} add constraint {} unique ({})")
+        connection.execute(unique.format(sql.Identifier("bi", table), sql.Identifier(name), _listed(columns)))
+
+
+def _wanted_between(connection: Connection, shape: Shape) -> dict[tuple[str, str], tuple[tuple[str, ...], str, tuple[str, ...]]]:
+    """The relations between tables that `bi.relationships` names, by table and name; none where the server cannot leave them unenforced."""
+    if "relationships" not in shape or connection.info.server_version < NOT_ENFORCED:
+        return {}
+    rows = connection.execute("select from_relation, from_columns, to_relation, to_columns from bi.relationships").fetchall()
+    found = {}
+    for table, columns, to, keys in rows:
+        if table in shape and to in shape:
+            of, at = tuple(columns.split(", ")), tuple(keys.split(", "))
+            found[(table, "_".join((*of, "in", to))[:63])] = (of, to, at)
+    return found
+
+
+def _relations_between(connection: Connection) -> list[tuple[str, str, str]]:
+    """The declared relations between tables of `bi`: the table, the name, and the table that is referred to."""
+    rows = connection.execute(
+        "select c.conrelid::regclass::text, c.conname, c.confrelid::regclass::text from pg_constraint as c"
+        " where c.contype = 'f' and c.connamespace = 'bi'::regnamespace order by 1, 2"
+    ).fetchall()
+    return [(str(table).removeprefix("bi."), str(name), str(to).removeprefix("bi.")) for table, name, to in rows]
+
+
+def _lock(connection: Connection, relations: list[sql.Identifier], first: Sequence[sql.Composed] = ()) -> None:
+    """Locks relations of readers, all at once, as soon as those who look at them have let go; `first` is done before, likewise.
 
     Readers hold their locks only while they query or are in a transaction; sessions that are beyond their bounds are ended.
     Raises `PublicationError` with who holds them after `PATIENCE` seconds.
     """
-    if not relations:
+    if not relations and not first:
         return
     deadline, said = time.monotonic() + PATIENCE, ""
     while True:
@@ -594,7 +732,10 @@ def _lock(connection: Connection, relations: list[sql.Identifier]) -> None:
             with connection.transaction():
                 # shorter than deadlock_timeout (1 s): it is always we who give way, never a reader who is cut off
                 connection.execute("set local lock_timeout = '500ms'")
-                connection.execute(sql.SQL("lock table {} in access exclusive mode").format(sql.SQL(", ").join(relations)))
+                for statement in first:
+                    _without_dependents(connection, statement)
+                if relations:
+                    connection.execute(sql.SQL("lock table {} in access exclusive mode").format(sql.SQL(", ").join(relations)))
                 connection.execute("set local lock_timeout = 0")
                 return
         except psycopg.errors.LockNotAvailable:

@@ -2,6 +2,15 @@
 
 {% macro postgres__alter_column_comment(relation, column_dict) -%}
     {%- for column in column_dict.values() %}
-        comment on column {{ relation }}.{{ adapter.quote(column['name']) }} is {{ postgres_escape_comment(column['description']) }};
+        comment on column {{ relation }}.{{ adapter.quote(column['name']) }} is {{ postgres_escape_comment(said_of(column)) }};
     {%- endfor %}
+{%- endmacro %}
+
+
+{% macro said_of(column) -%}
+    {#- What a column's comment says: its description, and of a measure its unit and whether it adds up, for many tools show nothing else. -#}
+    {%- set meta = column['meta'] or {} -%}
+    {{ column['description'] | trim }}
+    {%- if meta.get('unit') %} Unit: {{ meta['unit'] }}.{% endif -%}
+    {%- if meta.get('over') %} Adds up over {{ meta['over'] | join(', ') }}.{% elif meta.get('aggregation') == 'none' %} Not to be added up.{% endif -%}
 {%- endmacro %}
