@@ -53,7 +53,8 @@ def _same_years(schema: str) -> Check:
                 else there.source_code || '.' || there.dataset
             end as waits_for
         from {schema}.migration_balance
-        left join {schema}.dim_release as there on there.release_key = coalesce(arrivals_release_key, departures_release_key)
+        left join {schema}.dim_release as there
+            on lpad(to_hex(there.release_key), 16, '0') = coalesce(arrivals_release_key, departures_release_key)
         where period_kind = 'year' and (arrivals_persons is null) <> (departures_persons is null)
         """,
     )
