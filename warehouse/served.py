@@ -93,7 +93,7 @@ class Relation:
     @property
     def plain_remark(self) -> str:
         """What is said of the relation without a suffix."""
-        plain = f"{self.remark} " + "Leaves only: sums do not count twice; " * self.has_kinds
+        plain = f"{self.remark} " + "Leaves only, and a column says over what it adds up; " * self.has_kinds
         plain += "of one agency a year (is_preferred); " * self.has_agencies
         plain += f"{self.name}_all holds all rows." * self.has_kinds
         return plain.strip()
@@ -101,7 +101,7 @@ class Relation:
     @property
     def widest(self) -> str:
         """The name under which `bi` has all of its rows."""
-        return [self.name, *(name for name, _, _ in self.views())][-1]
+        return [self.name, *(name for name, _, _ in self.views())][-1] if self.is_split else self.name
 
     def views(self) -> Iterator[tuple[str, str, str]]:
         """Of each view of the relation its name, the condition on the rows left out, and the remark."""
