@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -126,7 +127,7 @@ class Tracer:
         primary = self._connection.execute(
             "select a.attname from pg_index as i join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any(i.indkey)"
             " where i.indrelid = to_regclass(%s) and i.indisprimary order by array_position(i.indkey::int2[], a.attnum)",
-            [f"bi.{relation}"],
+            [f"bi.{re.sub('_(all|vintage|latest)$', '', relation)}"],  # a view has the key of its table
         ).fetchall()
         names = [str(row["attname"]) for row in primary] or (["provenance_key"] if relation == "provenance" else [])
         found: dict[str, str] = {}

@@ -121,17 +121,12 @@ def _text_key(column: str) -> str:
 
 def _provenance(shape: Shape, fact: Relation) -> str:
     """Where the rows of a fact came from, those of earlier vintages among them."""
-    # of each key the dimension whose key it is: `counterpart_area_key` is one of dim_area
     members, joins = list[str](), list[str]()
-    for column in fact.names:
+    for column in [name for name in fact.names if name.endswith("_key") and name not in ("period_key", "release_key")]:
         stem = column.removesuffix("_key")
-        found = next(
-            (name for name in ends(stem) if f"dim_{name}" in shape and {f"{name}_key", f"{name}_code"} <= {*shape[f"dim_{name}"].names}),
-            None,
-        )
-        if column.endswith("_key") and found:
-            members.append(f"{_literal(stem + '=')} || {stem}.{found}_code")
-            joins.append(f"left join bi.dim_{found} as {stem} on fact.{column} = {stem}.{found}_key")
+        if dimension := dimension_of(stem, shape):
+            members.append(f"{_literal(stem + '=')} || {stem}.{dimension}_code")
+            joins.append(f"left join bi.dim_{dimension} as {stem} on fact.{column} = {stem}.{dimension}_key")
     members += [f"{_literal(column + '=')} || fact.{column}" for column in TOLD_APART if column in fact.names]
     derivation = "fact.derivation" if "derivation" in fact.names else "null::text"
     return f"""
@@ -152,10 +147,14 @@ left join meta.snapshot as answer on fact.snapshot_key = answer.snapshot_key
 """
 
 
-def ends(stem: str) -> Iterator[str]:
-    """A stem and what its last words are: counterpart_area, area."""
+def dimension_of(stem: str, shape: Shape, names: Mapping[str, str] | None = None) -> str | None:
+    """The dimension whose members a column with this stem has: `departure_area` has areas; `names` are other names of dimensions."""
     words = stem.split("_")
-    yield from ("_".join(words[at:]) for at in range(len(words)))
+    for end in ("_".join(words[at:]) for at in range(len(words))):
+        name = (names or {}).get(end, end)
+        if f"dim_{name}" in shape and {f"{name}_key", f"{name}_code"} <= {*shape[f"dim_{name}"].names}:
+            return name
+    return None
 
 
 def _said(name: str, remark: str, rows: str, variant: str = "default", of: str = "") -> str:

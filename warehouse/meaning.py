@@ -41,6 +41,8 @@ MEASURED = r"^(bigint|numeric|double precision)"
 MEMBERS = dict.fromkeys(
     ("counterpart", "origin", "residence", "partner", "host", "destination", "before", "after", "group", "member"), "area"
 )
+# The key of a release, as a number and as text
+RELEASE = ("release_key", "release_code")
 PERIOD = ("period_kind", "period_start_date", "period_end_date")
 
 CAPTURED = {
@@ -275,22 +277,13 @@ def _ends_of_mart(relation: Relation, shape: Shape) -> Ends:
     if catalogue.layer(relation.name) != "mart":
         return
     for name, kind in kinds.items():
-        if name.endswith("_code") and (dimension := _dimension_of(name.removesuffix("_code"), shape)):
+        if name.endswith("_code") and (dimension := catalogue.dimension_of(name.removesuffix("_code"), shape, MEMBERS)):
             yield (name,), f"dim_{dimension}", (f"{dimension}_code",)
-        key = next((column for column, other in shape["dim_release"].columns if "release_key" in column and other == kind), None)
+        key = next((column for column, other in shape["dim_release"].columns if column in RELEASE and other == kind), None)
         if name.endswith("release_key") and key:
             yield (name,), "dim_release", (key,)
     if set(PERIOD) <= set(kinds):
         yield PERIOD, "dim_period", PERIOD
-
-
-def _dimension_of(stem: str, shape: Shape) -> str | None:
-    """The dimension whose members a column with this stem has: `departure_area` has areas, `counterpart` too."""
-    for end in catalogue.ends(stem):
-        name = MEMBERS.get(end, end)
-        if f"dim_{name}" in shape and f"{name}_code" in shape[f"dim_{name}"].names:
-            return name
-    return None
 
 
 @cache

@@ -110,7 +110,7 @@ class Relation:
     @property
     def plain_remark(self) -> str:
         """What is said of the relation without a suffix."""
-        plain = f"{self.remark} " + "Leaves only (row_kind), which add up over what bi.columns says; " * self.has_kinds
+        plain = f"{self.remark} " + "Leaves only, and a column says over what it adds up; " * self.has_kinds
         plain += "of one agency a year (is_preferred); " * self.has_agencies
         plain += f"{self.name}_all holds all rows." * self.has_kinds
         return plain.strip()

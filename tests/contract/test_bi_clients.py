@@ -23,7 +23,7 @@ JDBC = Path("/usr/share/java/postgresql.jar")
 SNIPPETS = dict(re.findall(r"^### (.+?)\n.*?^```(\w+\n.*?)^```", (ROOT / "docs" / "bi.md").read_text("utf-8"), re.MULTILINE | re.DOTALL))
 # Of each client what it needs; those that come with the tests' own environment are tried by every run
 NEEDS: dict[str, tuple[tuple[str, ...], bool]] = {
-    "psql": ((), False),
+    "psql": (("psql",), False),
     "pandas": (("pandas",), False),
     "polars": (("polars", "adbc_driver_postgresql"), True),
     "DuckDB": (("duckdb", "duckdb_extension_postgres", "pandas"), True),
@@ -64,11 +64,11 @@ def test_each_client_has_a_snippet() -> None:
 @pytest.mark.parametrize("client", [pytest.param(name, marks=[system] if more else []) for name, (_, more) in NEEDS.items()])
 def test_a_snippet_gives_what_the_mart_has(client: str, url: str, tmp_path: Path) -> None:
     language, _, text = SNIPPETS[client].partition("\n")
-    for need in NEEDS[client][0]:
-        if not (shutil.which(need) if language == "r" else _is_there(need)):
-            pytest.skip(f"NOT TRIED WITH {client}: no {need}")
     mine = server.running()
     path = os.pathsep.join([*([str(mine.bin)] if mine else []), os.environ["PATH"]])
+    for need in NEEDS[client][0]:
+        if not (_is_there(need) if language == "python" else shutil.which(need, path=path)):
+            pytest.skip(f"NOT TRIED WITH {client}: no {need}")
     file = tmp_path / "snippet"
     file.write_text(text, encoding="utf-8")
     program = {"sh": ["bash"], "python": [sys.executable], "r": ["Rscript", "--no-init-file", "--no-save"]}[language]

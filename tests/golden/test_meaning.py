@@ -88,12 +88,13 @@ def test_each_relationship_holds_and_clients_see_it(published: Reader) -> None:
         of, at = ([sql.Identifier(each) for each in str(listed).split(", ")] for listed in (columns, keys))
         found = published.execute(
             sql.SQL(
-                "select count(*) filter (where not exists (select from {to} as t where ({at}) = ({of}))),"
+                "select count(*) filter (where not exists (select from {to} as t where ({at}) = ({f}))),"
                 " (select count(*) - count(distinct ({at})) from {to} as t)"
                 " from (select distinct {of} from {name}) as f where num_nulls({of}) = 0"
             ).format(
                 to=sql.Identifier("bi", str(to)), name=sql.Identifier("bi", str(name)),
-                of=sql.SQL(", ").join(of), at=sql.SQL(", ").join(sql.SQL("t.{}").format(key) for key in at),
+                of=sql.SQL(", ").join(of), f=sql.SQL(", ").join(sql.SQL("f.{}").format(column) for column in of),
+                at=sql.SQL(", ").join(sql.SQL("t.{}").format(key) for key in at),
             )
         ).fetchone()  # fmt: skip
         assert found == (0, 0), (name, columns, to)

@@ -96,6 +96,8 @@ def test_a_person_asks_by_the_key_or_by_columns(bundled: tuple[Profile, dict[str
     by_column = list(trace(bundled[0], "migration_balance", ["year=2022", "area_code=KAZ"]))
     by_key = list(trace(bundled[0], "migration_balance", ["KAZ", "year", "2022-01-01", "2022-12-31"]))
     assert by_column == by_key
+    of_view = list(trace(bundled[0], "migration_balance_all", ["KAZ", "year", "2022-01-01", "2022-12-31"]))
+    assert of_view[1:] == by_key[1:]
     text = "\n".join(by_column)
     assert "departures_persons = 24147" in text
     assert "at /0/y122022\n      24147" in text
