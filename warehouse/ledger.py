@@ -278,12 +278,11 @@ def _published(connection: Connection, entry: Entry) -> None:
         " published_at = excluded.published_at",
     )
     connection.execute("delete from meta.publication_release where publication_key = %s", [key])
-    for release_key, is_current in body["releases"]:
-        _insert(
-            connection,
-            "meta.publication_release",
-            {"publication_key": key, "release_key": release_key, "is_current": is_current},
-        )
+    connection.execute(
+        "insert into meta.publication_release (publication_key, release_key, is_current)"
+        " select %s, release_key, is_current from unnest(%s::bigint[], %s::boolean[]) as shown (release_key, is_current)",
+        [key, [release_key for release_key, _ in body["releases"]], [is_current for _, is_current in body["releases"]]],
+    )
     _results(connection, entry)
     _show_states(connection, key)
     keep_last(connection, body["keep"])
@@ -302,7 +301,10 @@ def _show_states(connection: Connection, publication_key: int) -> None:
     connection.execute(
         "update meta.release as r set state = case when p.is_current then 'published' else 'superseded' end,"
         " reason = null, held_in_candidate = null, held_with = null, held_datasets = null"
-        f" from meta.publication_release as p where p.publication_key = %s and p.release_key = r.release_key and not {DECIDED}",
+        f" from meta.publication_release as p where p.publication_key = %s and p.release_key = r.release_key and not {DECIDED}"
+        # a row that says so already is not written again
+        " and (r.state <> case when p.is_current then 'published' else 'superseded' end"
+        "  or num_nonnulls(r.reason, r.held_in_candidate, r.held_with, r.held_datasets) > 0)",
         [publication_key],
     )
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
-from psycopg import sql
+from psycopg import Connection, sql
 
 from extractors import delivery
 from extractors.archive import Archive, Snapshot
@@ -15,9 +16,11 @@ from extractors.source import Source
 from tests import flat, small
 from tests.conftest import new_profile
 from tests.state import read, state
-from warehouse import build
+from warehouse import build, ledger
+from warehouse.candidate import shown as shown_releases
 from warehouse.connection import connect
 from warehouse.fingerprint import core_schema, fact_fingerprints
+from warehouse.journal import Entry, now
 from warehouse.profile import Profile
 from warehouse.publication import sweep
 from warehouse.served import shown
@@ -163,3 +166,32 @@ def test_a_fact_has_the_code_of_all_that_is_before_it(settled: Profile) -> None:
     assert {name for name, code in fact_fingerprints(manifest, {"contracts": []}).items() if code != before[name]} == {
         "int_area_indicator", "release_period",
     }  # fmt: skip
+
+
+def test_ten_thousand_releases_are_published_in_a_few_statements(settled: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    statements: list[object] = []
+    execute = Connection.execute
+
+    def counted(connection: Connection[Any], query: Any, *given: Any, **more: Any) -> Any:
+        statements.append(query)
+        return execute(connection, query, *given, **more)
+
+    with connect(settled) as connection:
+        columns = read(settled, "select column_name from information_schema.columns where (table_schema, table_name) = ('meta', 'release')")
+        listed = ", ".join({"release_key": "number", "slice": "number::text"}.get(str(name), str(name)) for (name,) in columns)
+        connection.execute(
+            f"insert into meta.release ({', '.join(str(name) for (name,) in columns)})"
+            f" select {listed} from (select * from meta.release limit 1) as one, generate_series(1, 10000) as number"
+        )
+        body = connection.execute("select entry from meta.journal_entry where kind = 'published'").fetchall()[0][0]
+        shown_by = Entry(10**6, "published", now(), {**body, "results": [], "releases": [[number, True] for number in range(1, 10001)]})
+        monkeypatch.setattr(Connection, "execute", counted)
+        ledger.apply(connection, shown_by)
+        found = shown_releases(connection)
+        written = connection.execute("select pg_stat_get_xact_tuples_updated('meta.release'::regclass)").fetchone()
+        ledger.apply(connection, dataclasses.replace(shown_by, sequence=10**6 + 1))
+        again = connection.execute("select pg_stat_get_xact_tuples_updated('meta.release'::regclass)").fetchone()
+        connection.rollback()
+    assert set(range(1, 10001)) <= found
+    assert len(statements) < 40
+    assert written == again, "a release that is shown already is written again"
