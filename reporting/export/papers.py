@@ -35,7 +35,11 @@ CONTEXT = {
     "spdx": "http://spdx.org/rdf/terms#",
     "xsd": "http://www.w3.org/2001/XMLSchema#",
 }
-SUMS, NOT_INCLUDED, CATALOGUE, PACKAGE = "SHA256SUMS", "NOT_INCLUDED", "catalog.jsonld", "datapackage.json"
+SUMS, NOT_INCLUDED, CITATION, CATALOGUE, PACKAGE = "SHA256SUMS", "NOT_INCLUDED", "CITATION", "catalog.jsonld", "datapackage.json"
+ASKED = {
+    "open": "Whoever hands these files on names the sources of what is handed on, as below.",
+    "share-alike": "Whoever hands these files on, or what is made of them, does so under the same licence and names the sources, as below.",
+}
 
 
 @dataclass(frozen=True)
@@ -147,6 +151,15 @@ def _distribution(file: Path, root: Path) -> dict[str, Any]:
     found = digest(file)
     checksum = {"spdx:algorithm": {"@id": "spdx:checksumAlgorithm_sha256"}, "spdx:checksumValue": found.sha256}
     return said | {"dcat:byteSize": found.size, "spdx:checksum": checksum}
+
+
+def citation(read: Read, may: Redistribution, datasets: Iterable[str]) -> str:
+    """What who takes the files of a class must know: how its datasets are cited, and under which licence."""
+    lines = [TITLE, f"Publication {read.number} ({read.key}) of {read.published_at:%Y-%m-%d}", "", ASKED[may], ""]
+    for cited in (read.citations[name] for name in datasets):
+        lines += [f"{cited.dataset}: {cited.title}", f"  cite: {cited.citation}", f"  licence: {cited.licence}"]
+        lines += [f"  terms: {cited.terms_url}"] if cited.terms_url else []
+    return "\n".join(lines) + "\n"
 
 
 def not_included(read: Read) -> str:

@@ -129,7 +129,7 @@ class Read:
     left_out: Counter[tuple[str, Redistribution]] = field(default_factory=Counter)
     rest_on: dict[str, set[str]] = field(default_factory=dict)
     citations: dict[str, Citation] = field(default_factory=dict)
-    sdmx: Copied = field(default_factory=lambda: Copied({}, {}))
+    sdmx: Copied = field(default_factory=lambda: Copied({}, {}, {}))
 
     @property
     def name(self) -> str:

@@ -150,15 +150,16 @@ class Member:
 
 @dataclass(frozen=True)
 class Copied:
-    """What was read for SDMX: the members of each codelist, and a CSV file of rows by flow and class."""
+    """What was read for SDMX: the members of each codelist; by flow and class a CSV file of rows, and the datasets that they are of."""
 
     members: dict[str, list[Member]]
     files: dict[tuple[str, Redistribution], Path]
+    datasets: dict[tuple[str, Redistribution], list[str]]
 
 
 def copy(connection: Connection, read: Read, folder: Path) -> None:
     """Copies the rows of the three facts, and the members that they are about. Rows that may not be handed out are counted."""
-    members, files = dict[str, list[Member]](), dict[tuple[str, Redistribution], Path]()
+    members, files, datasets = dict[str, list[Member]](), dict[tuple[str, Redistribution], Path](), {}
     for flow in FLOWS:
         fact = f"{flow.fact}_all" if f"{flow.fact}_all" in read.relations else flow.fact
         if fact not in read.relations:
@@ -168,12 +169,13 @@ def copy(connection: Connection, read: Read, folder: Path) -> None:
             known += [member for member in _of_dimension(connection, dimension, fact) if member not in known]
         for may, keys in _handed_out(connection, read, fact).items():
             files[flow.id, may] = folder / f"{FOLDER}.{flow.file}.{may}.csv"
+            datasets[flow.id, may] = sorted({read.releases[key].dataset for key in keys})
             _dump(connection, flow, fact, keys, files[flow.id, may])
     members["CL_OBS_STATUS"] = _of_dimension(connection, Dimension("OBS_STATUS", "", "", "obs_status"), "")
     for name, found in members.items():
         if len({member.code for member in found}) < len(found):
             raise ExportError(f"{name}: two codes are one once SDMX can take them (reporting/export/sdmx.py, WORDS)")
-    read.sdmx = Copied(members, files)
+    read.sdmx = Copied(members, files, datasets)
 
 
 def _handed_out(connection: Connection, read: Read, fact: str) -> dict[Redistribution, list[str]]:

@@ -246,4 +246,9 @@ def test_digests_and_catalogue_name_every_file(exported: tuple[Profile, Path]) -
     assert all(papers.digest(root / name).sha256 == said for name, said in sums.items())
     catalogue = json.loads((root / "catalog.jsonld").read_text(encoding="utf-8"))
     named = {each["dcat:downloadURL"]["@id"] for dataset in catalogue["dcat:dataset"] for each in dataset["dcat:distribution"]}
-    assert named == {name for name in files if name.count("/") and not name.endswith("datapackage.json")}
+    assert named == {name for name in files if name.count("/") and not name.endswith(("datapackage.json", "CITATION"))}
+    for may in HANDED_OUT:
+        said = (root / may / "CITATION").read_text(encoding="utf-8")
+        assert {each["title"] for each in json.loads((root / may / "datapackage.json").read_text(encoding="utf-8"))["licenses"]} <= {
+            line.removeprefix("  licence: ") for line in said.splitlines()
+        }
