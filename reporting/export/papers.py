@@ -32,6 +32,7 @@ TITLE = "Koshi: migration flows and diaspora indicators for Kazakhstan"
 CONTEXT = {
     "dcat": "http://www.w3.org/ns/dcat#",
     "dct": "http://purl.org/dc/terms/",
+    "foaf": "http://xmlns.com/foaf/0.1/",
     "spdx": "http://spdx.org/rdf/terms#",
     "xsd": "http://www.w3.org/2001/XMLSchema#",
 }
@@ -69,8 +70,7 @@ def datapackage(read: Read, may: Redistribution, tables: Sequence[Table], folder
         "title": TITLE,
         "version": f"{read.number}",
         "created": f"{read.published_at:%Y-%m-%dT%H:%M:%SZ}",
-        "licenses": _licences(cited),
-        "sources": _sources(cited),
+        **({"licenses": _licences(cited), "sources": _sources(cited)} if cited else {}),
         "resources": [_resource(read, table, folder) for table in tables],
     }
 
@@ -126,6 +126,7 @@ def catalogue(read: Read, titles: Mapping[str, tuple[str, Sequence[str], Sequenc
         "@type": "dcat:Catalog",
         "dct:title": {"@value": TITLE, "@language": "en"},
         "dct:identifier": read.name,
+        "dct:publisher": {"@type": "foaf:Agent", "foaf:name": "The Koshi maintainers"},
         "dct:issued": {"@value": f"{read.published_at:%Y-%m-%dT%H:%M:%SZ}", "@type": "xsd:dateTime"},
         "dcat:dataset": [
             {

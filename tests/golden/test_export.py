@@ -69,11 +69,9 @@ def _relations(profile: Profile) -> list[Relation]:
 
 def _asked(profile: Profile, relation: Relation) -> list[tuple[Any, ...]]:
     """The rows as SQL has them; only keys are written otherwise."""
-    columns = [
-        sql.SQL("lpad(to_hex({}), 16, '0')" if column.is_key else "{}").format(sql.Identifier(column.name)) for column in relation.columns
-    ]
+    columns = [column.value if column.is_key else sql.Identifier(column.name) for column in relation.columns]
     with connect(profile) as connection:
-        query = sql.SQL("select {} from {}").format(sql.SQL(", ").join(columns), sql.Identifier("bi", relation.name))
+        query = sql.SQL("select {} from {}").format(sql.SQL(", ").join(columns), relation.table)
         return connection.execute(query).fetchall()
 
 
