@@ -196,7 +196,8 @@ def test_the_packages_are_valid(exported: tuple[Profile, Path]) -> None:
     from frictionless import Package
 
     for may in HANDED_OUT:
-        report = Package(str(exported[1] / may / "datapackage.json")).validate()
+        # of a large table some hundred rows: that each equals SQL is said above
+        report = Package(str(exported[1] / may / "datapackage.json")).validate(limit_rows=300)
         assert report.valid, report.flatten(["message"])[:3]
         assert report.stats["tasks"]
 
