@@ -43,7 +43,6 @@ MEMBERS = dict.fromkeys(
 )
 # The key of a release, as a number and as text
 RELEASE = ("release_key", "release_code")
-PERIOD = ("period_kind", "period_start_date", "period_end_date")
 
 CAPTURED = {
     "reconstructed": {
@@ -237,7 +236,7 @@ def _meant(relation: str, name: str, kind: str, meta: Mapping[str, Any], blocks:
 
 
 def _relationships(shape: Shape, manifest: Any) -> Iterator[tuple[Any, ...]]:
-    """The rows of `bi.relationships`: what facts and dimensions declare, and the members, periods and releases that marts name."""
+    """The rows of `bi.relationships`: what facts and dimensions declare, and the members and releases that marts name."""
     for relation in shape.values():
         ends = _declared_ends(relation, manifest) if relation.is_dimension or relation.is_fact else _ends_of_mart(relation, shape)
         for columns, to, keys in sorted(set(ends)):
@@ -272,7 +271,7 @@ def _name_in(reference: str) -> str:
 
 
 def _ends_of_mart(relation: Relation, shape: Shape) -> Ends:
-    """What the columns of a mart are by their names: codes of members, periods, releases."""
+    """What the columns of a mart are by their names: codes of members, and releases. Its periods may be its own: years without a figure."""
     kinds = dict(relation.columns)
     if catalogue.layer(relation.name) != "mart":
         return
@@ -282,8 +281,6 @@ def _ends_of_mart(relation: Relation, shape: Shape) -> Ends:
         key = next((column for column, other in shape["dim_release"].columns if column in RELEASE and other == kind), None)
         if name.endswith("release_key") and key:
             yield (name,), "dim_release", (key,)
-    if set(PERIOD) <= set(kinds):
-        yield PERIOD, "dim_period", PERIOD
 
 
 @cache
