@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 if TYPE_CHECKING:
-    from warehouse.served import Relation, Shape
+    from warehouse.relation import Relation, Shape
 
 # The text key of a fact row: the keys that tell it apart, bit by bit in one, as 16 hexadecimal digits. A fact has an index on it.
 PROVENANCE_KEY = "lpad(to_hex({0}series_key # {0}period_key # {0}release_key), 16, '0')"

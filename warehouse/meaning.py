@@ -19,7 +19,7 @@ from psycopg import sql
 from warehouse import catalogue
 from warehouse.connection import Connection
 from warehouse.profile import ROOT
-from warehouse.served import PublicationError, Relation, Shape, built_shape
+from warehouse.relation import PublicationError, Relation, Shape, built_shape
 
 LABELS = "dbt/models/docs/column_labels.csv"
 LANGUAGES = ("kk", "ru", "en")

@@ -18,7 +18,8 @@ from warehouse.journal import Entry, Journal, OvertakenError
 from warehouse.keys import hex_key
 from warehouse.locks import JOURNAL, locked, until_commit
 from warehouse.profile import Profile
-from warehouse.served import PublicationError, can_show, clear, forget_before, serve, show_again, shown
+from warehouse.relation import PublicationError
+from warehouse.served import can_show, clear, forget_before, serve, show_again, shown
 from warehouse.steps import reached, step
 
 KEEP = 3

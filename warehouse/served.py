@@ -16,9 +16,8 @@ Keys, NOT NULL and relations between tables are declared where clients look for 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict
 
 import psycopg
 from psycopg import sql
@@ -27,152 +26,14 @@ from psycopg.types.json import Jsonb
 from warehouse import catalogue
 from warehouse.connection import READER, Connection
 from warehouse.readers import BOUNDS, end_readers_beyond, who_holds
+from warehouse.relation import INDEXES, Part, PublicationError, Relation, Shape, built_shape, listed, parts, shape_of
 from warehouse.statistics import analyze_changed
 from warehouse.steps import tell
 
 # Seconds that a change waits for readers: no transaction of theirs outlives the bound, and a look takes its time
 PATIENCE = BOUNDS.transaction_timeout + 60
-# A fact is a view on core, whose grain its views cannot declare
-FACT_KEY = ("series_key", "period_key")
-# The plain indexes of tables beside their keys, and whether the table can be that of a fact
-INDEXES = (
-    "select i.indexrelid::regclass::text as name, i.indrelid as table_oid,"
-    " (select jsonb_agg(k.attname order by array_position(i.indkey::int2[], k.attnum)) from pg_attribute as k"
-    "  where k.attrelid = i.indrelid and k.attnum = any(i.indkey::int2[])) as columns,"
-    " exists (select from pg_attribute as k where k.attrelid = i.indrelid and k.attname = 'series_key') as has_series"
-    " from pg_index as i where not i.indisunique and i.indpred is null and i.indexprs is null and i.indrelid >= 16384"  # no catalogue's
-)
 # From this version on the server can know a foreign key without enforcing it
 NOT_ENFORCED = 180000
-
-
-class PublicationError(RuntimeError):
-    """Readers cannot be shown what was asked for; they still see what they saw."""
-
-
-@dataclass(frozen=True)
-class Relation:
-    """A relation that readers see, without its suffix. `columns` are (name, type), `key` the columns of the primary key in `bi`.
-
-    `indexes` are the columns of the others: those of its model's `config(indexes=…)`, and for a fact of the model that it is a view on.
-    `required` are columns that are never NULL; `view` is the query of what is no table but a view of the others.
-    """
-
-    name: str
-    columns: tuple[tuple[str, str], ...]
-    key: tuple[str, ...]
-    remark: str
-    remarks: tuple[tuple[str, str], ...] = ()
-    indexes: tuple[tuple[str, ...], ...] = ()
-    required: tuple[str, ...] = ()
-    view: str = ""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Its columns."""
-        return tuple(name for name, _ in self.columns)
-
-    @property
-    def has_kinds(self) -> bool:
-        """Whether rows are leaves, subtotals or totals."""
-        return "row_kind" in self.names and not self.view
-
-    @property
-    def has_agencies(self) -> bool:
-        """Whether several agencies say something of one thing, of which one is preferred."""
-        return "is_preferred" in self.names and self.has_kinds
-
-    @property
-    def has_vintages(self) -> bool:
-        """Whether rows of earlier vintages are among them. Dimensions are whole: what joins them may be of any vintage."""
-        return "is_current" in self.names and not self.is_dimension and not self.view
-
-    @property
-    def has_latest(self) -> bool:
-        """Whether rows say that they are of the last date that is complete."""
-        return "is_latest" in self.names
-
-    @property
-    def is_dimension(self) -> bool:
-        """Whether it is a dimension, or a bridge between members of dimensions."""
-        return self.name.startswith(("dim_", "bridge_"))
-
-    @property
-    def is_fact(self) -> bool:
-        """Whether it is a fact, each row of one release."""
-        return self.key == FACT_KEY and "release_key" in self.names
-
-    @property
-    def is_split(self) -> bool:
-        """Whether `bi` leaves rows out."""
-        return self.has_kinds or self.has_vintages
-
-    @property
-    def plain_remark(self) -> str:
-        """What is said of the relation without a suffix."""
-        plain = f"{self.remark} " + "Leaves only, and a column says over what it adds up; " * self.has_kinds
-        plain += "of one agency a year (is_preferred); " * self.has_agencies
-        plain += f"{self.name}_all holds all rows." * self.has_kinds
-        return plain.strip()
-
-    @property
-    def widest(self) -> str:
-        """The name under which `bi` has all of its rows."""
-        return [self.name, *(name for name, _, _ in self.views())][-1] if self.is_split else self.name
-
-    def views(self) -> Iterator[tuple[str, str | None, str]]:
-        """Of each view of the relation its name, the condition on the rows left out (None: it has none of them), and the remark.
-
-        The last one has more rows than the others.
-        """
-        if self.has_latest:
-            yield f"{self.name}_latest", None, f"{self.remark} Rows of the last date that is complete (is_latest)."
-        if self.has_kinds:
-            condition = "where is_current" if self.has_vintages else ""
-            agencies = ", of all agencies (is_preferred)" * self.has_agencies
-            yield f"{self.name}_all", condition, f"{self.remark} All rows: leaves, subtotals and totals (row_kind){agencies}."
-        if self.has_vintages:
-            yield f"{self.name}_vintage", "", f"{self.remark} Every row of every vintage (is_current)."
-
-    def stands_like(self, other: Relation | None) -> bool:
-        """Whether rows of the one can stand in the other: they differ in remarks alone, or this one requires more."""
-        return (
-            other is not None
-            and (self.columns, self.key, self.view) == (other.columns, other.key, other.view)
-            and {*other.required} <= {*self.required}
-        )
-
-
-Shape = dict[str, Relation]
-
-
-@dataclass(frozen=True)
-class Part:
-    """One of the two tables of a relation: what `bi` has, or what it leaves out."""
-
-    relation: Relation
-    is_default: bool
-
-    @property
-    def table(self) -> sql.Identifier:
-        """Where it lies."""
-        return sql.Identifier("bi" if self.is_default else "bi_rest", self.relation.name)
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """The columns that tell its rows apart; earlier vintages of one figure differ by their release."""
-        more = ("release_key",) if not self.is_default and self.relation.is_fact else ()
-        return (*self.relation.key, *more)
-
-    def of(self, source: sql.Composable) -> sql.Composed:
-        """The rows of the source that belong here."""
-        conditions = ["is_current"] if self.relation.has_vintages else []
-        conditions += ["row_kind = 'leaf'"] if self.relation.has_kinds else []
-        conditions += ["is_preferred"] if self.relation.has_agencies else []
-        here = sql.SQL("({})").format(sql.SQL(" and ").join(map(sql.SQL, conditions or ["true"])))
-        return sql.SQL("select {} from {} where {}").format(
-            _listed(self.relation.names), source, here if self.is_default else sql.SQL("not ") + here
-        )
 
 
 def shown(connection: Connection) -> int | None:
@@ -228,7 +89,7 @@ def borrow(connection: Connection, schema: str, *, but: Collection[str]) -> None
             connection.execute(
                 sql.SQL("create view {} as select {} from {}").format(
                     sql.Identifier(schema, relation.name),
-                    _listed(relation.names),
+                    listed(relation.names),
                     sql.Identifier("bi", relation.widest),
                 )
             )
@@ -297,14 +158,14 @@ def _take_back(connection: Connection, undone: int) -> None:
             "select {} from meta.shown_row as kept, jsonb_populate_record(null::{}, kept.content) as found"
             " where kept.change_number = {} and kept.relation = {} and kept.is_default = {} and kept.went = {}"
         ).format(
-            _listed(part.relation.names, "found"), part.table,
+            listed(part.relation.names, "found"), part.table,
             *map(sql.Literal, (undone, part.relation.name, part.is_default, went)),
         )  # fmt: skip
 
     def came(part: Part) -> sql.Composed:
         return sql.SQL("exists (select from ({}) as s where {})").format(kept(part, went=False), _same(part.key))
 
-    _turn(connection, publication_key, _shape(now), _shape(then), came, lambda part: kept(part, went=True))
+    _turn(connection, publication_key, shape_of(now), shape_of(then), came, lambda part: kept(part, went=True))
 
 
 def _turn(
@@ -330,7 +191,7 @@ def _turn(
         is_whole = relation.name in whole
         if is_whole:
             _make_tables(connection, before.get(relation.name), relation)
-        for part in _parts(relation):
+        for part in parts(relation):
             if is_whole:
                 _fill(connection, part, wanted(part))
             else:
@@ -373,7 +234,7 @@ def _begin(connection: Connection, publication_key: int, shape: Shape) -> int:
 
 def _last_shape(connection: Connection) -> Shape:
     row = connection.execute("select shape from meta.shown order by change_number desc limit 1").fetchone()
-    return _shape(row[0]) if row else {}
+    return shape_of(row[0]) if row else {}
 
 
 def _views_of_all(shape: Shape) -> Shape:
@@ -388,22 +249,6 @@ def _views_of_all(shape: Shape) -> Shape:
     }  # fmt: skip
 
 
-def _shape(written: list[dict[str, Any]]) -> Shape:
-    return {
-        entry["name"]: Relation(
-            entry["name"],
-            tuple((str(name), str(kind)) for name, kind in entry["columns"]),
-            tuple(entry["key"]),
-            entry["remark"],
-            tuple((str(name), str(remark)) for name, remark in entry["remarks"]),
-            tuple(tuple(columns) for columns in entry.get("indexes", ())),
-            tuple(map(str, entry.get("required", ()))),
-            str(entry.get("view", "")),
-        )
-        for entry in written
-    }
-
-
 def _borrowed(connection: Connection, schema: str) -> set[str]:
     """The relations of a built schema that are what readers see."""
     rows = connection.execute(
@@ -416,61 +261,6 @@ def _borrowed(connection: Connection, schema: str) -> set[str]:
     return {str(name) for (name,) in rows}
 
 
-def built_shape(connection: Connection, schema: str, but: Collection[str] = ()) -> Shape:
-    """The relations that a schema has built, without those that it borrows, with the key that each declares.
-
-    What a fact requires its table in core says, of which it is a view.
-    """
-    rows = connection.execute(
-        f"with of as materialized ({INDEXES}), read_by as materialized (select distinct rule.ev_class, of.table_oid from of"
-        "  join pg_depend as d on d.refobjid = of.table_oid and d.classid = 'pg_rewrite'::regclass"
-        "  join pg_rewrite as rule on rule.oid = d.objid where of.has_series)"
-        " select c.relname, c.relkind, coalesce(obj_description(c.oid, 'pg_class'), ''),"
-        " array_agg(array[a.attname::text, format_type(a.atttypid, a.atttypmod), coalesce(col_description(c.oid, a.attnum), '')]"
-        "  order by a.attnum),"
-        " (select array_agg(k.attname order by array_position(i.indkey::int2[], k.attnum)) from pg_index as i"
-        "  join pg_attribute as k on k.attrelid = c.oid and k.attnum = any(i.indkey::int2[]) where i.indrelid = c.oid and i.indisprimary),"
-        " (select jsonb_agg(distinct of.columns) from of where of.table_oid = c.oid"
-        "  or of.table_oid in (select table_oid from read_by where ev_class = c.oid)),"
-        " array(select distinct r.attname::text from pg_attribute as r where r.attnotnull and r.attnum > 0 and (r.attrelid = c.oid"
-        "  or exists (select from pg_rewrite as rule join pg_depend as d on d.classid = 'pg_rewrite'::regclass and d.objid = rule.oid"
-        "  and d.refclassid = 'pg_class'::regclass join pg_class as core on core.oid = d.refobjid"
-        "  where rule.ev_class = c.oid and d.refobjid = r.attrelid and core.relname = replace(c.relname, 'fct_', 'int_')"
-        "  and c.relname like 'fct\\_%%')) order by 1)"
-        " from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
-        " where c.relnamespace = to_regnamespace(%s) and c.relkind in ('r', 'v') and not c.relname = any(%s)"
-        " group by c.oid, c.relname, c.relkind order by 1",
-        [schema, sorted(but)],
-    ).fetchall()
-    found: Shape = {}
-    for name, kind, remark, columns, declared, indexes, never_null in rows:
-        names = [column for column, *_ in columns]
-        key = tuple(declared or (FACT_KEY if kind == "v" and set(FACT_KEY) <= set(names) else ()))
-        if not key:
-            raise PublicationError(f"{schema}.{name} declares no primary key: write one into its contract, readers and rollbacks need it")
-        found[name] = Relation(
-            name,
-            tuple((column, type_) for column, type_, _ in columns),
-            key,
-            remark,
-            tuple((column, said) for column, _, said in columns),
-            # a fact's model has columns that its view leaves out
-            tuple(sorted(tuple(listed) for listed in indexes or [] if set(listed) <= set(names))),
-            tuple(column for column in names if column in never_null),
-        )
-    return found
-
-
-def _parts(relation: Relation) -> list[Part]:
-    if relation.view:
-        return []
-    return [Part(relation, is_default=True)] + ([Part(relation, is_default=False)] if relation.is_split else [])
-
-
-def _listed(names: tuple[str, ...], of: str = "") -> sql.Composed:
-    return sql.SQL(", ").join(sql.Identifier(*([of] if of else []), name) for name in names)
-
-
 def _same(key: tuple[str, ...]) -> sql.Composed:
     return sql.SQL(" and ").join(sql.SQL("s.{0} = t.{0}").format(sql.Identifier(name)) for name in key)
 
@@ -478,7 +268,7 @@ def _same(key: tuple[str, ...]) -> sql.Composed:
 def _unlike(part: Part, wanted: sql.Composable) -> sql.Composed:
     """Whether no wanted row is, bit by bit, the row `t`."""
     return sql.SQL("not exists (select from ({}) as s where {} and record_image_eq(row({}), row({})))").format(
-        wanted, _same(part.key), _listed(part.relation.names, "s"), _listed(part.relation.names, "t")
+        wanted, _same(part.key), listed(part.relation.names, "s"), listed(part.relation.names, "t")
     )
 
 
@@ -501,7 +291,7 @@ def _bring(connection: Connection, number: int, part: Part, wanted: sql.Composab
             "  where not exists (select from {0} as t where {3}) returning {4})"
             " insert into meta.shown_row select {5}, {6}, {7}, false, jsonb_build_object({8}) from came"
         ).format(
-            part.table, _listed(part.relation.names), wanted, _same(part.key), _listed(part.key),
+            part.table, listed(part.relation.names), wanted, _same(part.key), listed(part.key),
             sql.Literal(number), sql.Literal(part.relation.name), sql.Literal(part.is_default), pairs,
         )
     )  # fmt: skip
@@ -509,8 +299,8 @@ def _bring(connection: Connection, number: int, part: Part, wanted: sql.Composab
 
 def _fill(connection: Connection, part: Part, wanted: sql.Composable) -> None:
     """Fills an empty table and declares its key; what takes it back empties it."""
-    connection.execute(sql.SQL("insert into {} ({}) {}").format(part.table, _listed(part.relation.names), wanted))
-    connection.execute(sql.SQL("alter table {} add primary key ({})").format(part.table, _listed(part.key)))
+    connection.execute(sql.SQL("insert into {} ({}) {}").format(part.table, listed(part.relation.names), wanted))
+    connection.execute(sql.SQL("alter table {} add primary key ({})").format(part.table, listed(part.key)))
 
 
 def _make_indexes(connection: Connection, after: Shape) -> None:
@@ -520,14 +310,14 @@ def _make_indexes(connection: Connection, after: Shape) -> None:
         " join pg_namespace as n on n.oid = relnamespace where nspname in ('bi', 'bi_rest')"
     ).fetchall()
     there = {(schema, relation, tuple(columns)): name for schema, relation, name, columns in rows}
-    for part in [part for relation in after.values() for part in _parts(relation)]:
+    for part in [part for relation in after.values() for part in parts(relation)]:
         schema, name = "bi" if part.is_default else "bi_rest", part.relation.name
         wanted = {*part.relation.indexes}
         if part.relation.is_fact:  # by it a publication finds the rows of the releases that come and go
             wanted.add(("release_key",))
         for columns in sorted(wanted):
             if there.pop((schema, name, columns), None) is None:
-                connection.execute(sql.SQL("create index on {} ({})").format(part.table, _listed(columns)))
+                connection.execute(sql.SQL("create index on {} ({})").format(part.table, listed(columns)))
     for (schema, name, _), index in there.items():
         _lock(connection, [sql.Identifier(schema, name)])
         connection.execute(sql.SQL("drop index {}").format(sql.SQL(index)))
@@ -557,12 +347,12 @@ def _make_room(connection: Connection, changed: list[Relation], after: Shape, nu
     _lock(connection, [sql.Identifier("bi", name) for name in names], first)
     _leave_borrowed(connection, [sql.Identifier("bi", name) for name in names])
     for relation in tables:
-        for part in _parts(relation):
+        for part in parts(relation):
             _take(connection, number, part, sql.SQL("true"))
         for name, _, _ in relation.views():
             _without_dependents(connection, sql.SQL("drop view {}").format(sql.Identifier("bi", name)))
         if relation.name not in after:
-            for part in _parts(relation):
+            for part in parts(relation):
                 _without_dependents(connection, sql.SQL("drop table {}").format(part.table))
 
 
@@ -599,12 +389,12 @@ def _leave_borrowed(connection: Connection, relations: list[sql.Identifier]) -> 
 def _make_tables(connection: Connection, before: Relation | None, after: Relation) -> None:
     """The tables of a relation, empty, without a key; one that stands keeps its columns that stay."""
     connection.execute("set local role koshi_transformer")
-    stands = {part.is_default for part in _parts(before)} if before else set()
-    wanted = {part.is_default for part in _parts(after)}
-    for part in _parts(before) if before else []:
+    stands = {part.is_default for part in parts(before)} if before else set()
+    wanted = {part.is_default for part in parts(after)}
+    for part in parts(before) if before else []:
         if part.is_default not in wanted:
             connection.execute(sql.SQL("drop table {}").format(part.table))
-    for part in _parts(after):
+    for part in parts(after):
         if before is None or part.is_default not in stands:
             columns = sql.SQL(", ").join(sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in after.columns)
             connection.execute(sql.SQL("create table {} ({})").format(part.table, columns))
@@ -630,7 +420,7 @@ def _make_views(connection: Connection, relation: Relation) -> None:
         connection.execute(sql.SQL("create or replace view {} as {}").format(sql.Identifier("bi", relation.name), sql.SQL(relation.view)))
     default, rest = Part(relation, is_default=True).table, Part(relation, is_default=False).table
     for name, condition, _ in relation.views():
-        rows = sql.SQL("select {} from {} ").format(columns := _listed(relation.names), default)
+        rows = sql.SQL("select {} from {} ").format(columns := listed(relation.names), default)
         rows += sql.SQL("where is_latest" if condition is None else "union all ")
         if condition is not None:
             rows += sql.SQL("select {} from {} {}").format(columns, rest, sql.SQL(condition))
@@ -683,7 +473,7 @@ def _declare(connection: Connection, shape: Shape) -> None:
             _make_unique(connection, to, keys)
         connection.execute(
             sql.SQL("alter table {} add constraint {} foreign key ({}) references {} ({}) not enforced").format(
-                sql.Identifier("bi", table), sql.Identifier(name), _listed(columns), sql.Identifier("bi", to), _listed(keys)
+                sql.Identifier("bi", table), sql.Identifier(name), listed(columns), sql.Identifier("bi", to), listed(keys)
             )
         )
 
@@ -693,7 +483,7 @@ def _make_unique(connection: Connection, table: str, columns: tuple[str, ...]) -
     name = "_".join((*columns, "of", table))[:63]
     if not connection.execute("select 1 from pg_constraint where connamespace = 'bi'::regnamespace and conname = %s", [name]).fetchone():
         unique = sql.SQL("alter table {} add constraint {} unique ({})")
-        connection.execute(unique.format(sql.Identifier("bi", table), sql.Identifier(name), _listed(columns)))
+        connection.execute(unique.format(sql.Identifier("bi", table), sql.Identifier(name), listed(columns)))
 
 
 def _wanted_between(connection: Connection, shape: Shape) -> dict[tuple[str, str], tuple[tuple[str, ...], str, tuple[str, ...]]]:

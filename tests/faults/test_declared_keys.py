@@ -9,7 +9,8 @@ from tests.state import read
 from warehouse.connection import connect, reader_url
 from warehouse.keys import hex_key
 from warehouse.profile import Profile
-from warehouse.served import PublicationError, serve, show_again
+from warehouse.relation import PublicationError
+from warehouse.served import serve, show_again
 
 CORE = """
 create schema core_ab;

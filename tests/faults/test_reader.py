@@ -21,7 +21,8 @@ from warehouse.connection import connect, reader_url
 from warehouse.profile import Profile
 from warehouse.publication import decide, roll_back, status
 from warehouse.readers import look_after
-from warehouse.served import PublicationError, serve
+from warehouse.relation import PublicationError
+from warehouse.served import serve
 
 # two views in one statement: both must be of the same publication
 QUESTION = (
