@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from psycopg import sql
 
 from tests.golden.conftest import Reader
 from warehouse.profile import ROOT
@@ -73,3 +77,45 @@ def test_a_plain_sum_is_the_published_total(published: Reader, mart: str, name: 
     assert [row for row in with_total if len(set(row[-3:])) > 1] == []
     dimensions = {row[0] for row in published.execute("select column_name from information_schema.columns where table_name = %s", [mart])}
     assert set(_columns([*meta["over"], *meta["total_by"]])) <= dimensions
+
+
+def _additive(published: Reader) -> list[tuple[str, str, list[str], dict[str, Any]]]:
+    """(mart, column, the dimensions over which `bi.columns` lets it be added up, what the YAML says of its total)."""
+    of_total = {(mart, name): meta for mart, name, meta in TOTALS}
+    rows = published.execute("select relation, \"column\", over from bi.columns where aggregation = 'sum' order by 1, 2").fetchall()
+    return [(str(mart), str(name), str(over).split(", "), of_total[mart, name]) for mart, name, over in rows if (mart, name) in of_total]
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_a_reader_groups_and_filters_by_adds_up_to_the_published_total(published: Reader, data: st.DataObject) -> None:
+    """Relation, measure, groups and filters are drawn from `bi.columns`, as a BI tool offers them; no flag is filtered on."""
+    mart, name, over, meta = data.draw(st.sampled_from(_additive(published)))
+    fixed = _columns(meta["total_by"])
+    grouped = [column for column in data.draw(st.lists(st.sampled_from(_columns(over)), unique=True)) if column not in fixed]
+    relation, figure, total = sql.Identifier("bi", mart), sql.Identifier(name), sql.Identifier(meta["total"])
+
+    def listed(columns: list[str]) -> sql.Composed:
+        return sql.SQL(", ").join(map(sql.Identifier, columns))
+
+    members = published.execute(
+        sql.SQL("select {}, min({}), max({}) from {} where {} is not null and {} is not null group by {} order by {}").format(
+            listed(fixed), total, total, relation, figure, total, listed(fixed), listed(fixed)
+        )
+    ).fetchall()
+    *at, least, most = data.draw(st.sampled_from(members))
+    assert least == most, "one total a group"
+    where = sql.SQL(" and ").join(sql.SQL("{} = {}").format(sql.Identifier(column), value) for column, value in zip(fixed, at, strict=True))
+    parts = published.execute(
+        sql.SQL("select {} sum({}) from {} where {} group by {}").format(
+            sql.SQL("{},").format(listed(grouped)) if grouped else sql.SQL(""), figure, relation, where, listed([*fixed, *grouped])
+        )
+    ).fetchall()
+    assert sum(Decimal(str(part[-1] or 0)) for part in parts) == least, (mart, name, grouped, at)
+    whole = published.execute(
+        sql.SQL("select count(*), count(distinct ({})) from {} where {}").format(
+            listed([*fixed, *(column for column in _columns(over) if column not in fixed)]), relation, where
+        )
+    ).fetchone()
+    assert whole is not None
+    assert whole[0] == whole[1], f"{mart} has two rows of one cell at {at}"
