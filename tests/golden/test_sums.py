@@ -83,7 +83,8 @@ def _additive(published: Reader) -> list[tuple[str, str, list[str], dict[str, An
     """(mart, column, the dimensions over which `bi.columns` lets it be added up, what the YAML says of its total)."""
     of_total = {(mart, name): meta for mart, name, meta in TOTALS}
     rows = published.execute("select relation, \"column\", over from bi.columns where aggregation = 'sum' order by 1, 2").fetchall()
-    return [(str(mart), str(name), str(over).split(", "), of_total[mart, name]) for mart, name, over in rows if (mart, name) in of_total]
+    said = [(str(mart), str(name), str(over).split(", ")) for mart, name, over in rows]
+    return [(mart, name, over, of_total[mart, name]) for mart, name, over in said if (mart, name) in of_total]
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
