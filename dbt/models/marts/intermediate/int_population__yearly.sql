@@ -34,8 +34,9 @@ editions as (
     inner join confirmations on releases.release_key = confirmations.release_key
 ),
 
+-- an edition that its agency corrected, or that is read anew, says its last word
 stocks as (
-    select
+    select distinct on (fact.area_key, fact.period_key, editions.edition)
         fact.area_key,
         fact.period_key,
         periods.period_start_date as reference_date,
@@ -56,6 +57,7 @@ stocks as (
         fact.value is not null
         and fact.cube_key = {{ member_key('cube', "'bns.population.region'") }}
         and {{ totals('fact', ['sex', 'age_group', 'ethnicity', 'locality']) }}
+    order by fact.area_key, fact.period_key, editions.edition, editions.rank_basis = 'agency' desc, editions.rank desc
 )
 
 select
