@@ -20,6 +20,7 @@ from warehouse.build import BuildError, TestResult, build_publication, graph, lo
 from warehouse.candidate import Candidate
 from warehouse.connection import Connection, connect
 from warehouse.graph import Graph
+from warehouse.keys import hex_key
 from warehouse.profile import Profile
 from warehouse.steps import step
 
@@ -70,8 +71,8 @@ class BuiltByDbt:
 
     def _unbuilt(self, profile: Profile, candidate: Candidate, node: str, reason: str) -> Failure:
         reads, datasets = self.rests_on(profile, candidate, [node])
-        # PostgreSQL quotes the row at fault, and nothing else is as long as the key of a release
-        named = frozenset(key for key in candidate.release_keys if re.search(rf"(?<!\d){key}(?!\d)", reason))
+        # PostgreSQL quotes the row at fault, and nothing else is as long as the key of a release, which a mart has as text
+        named = frozenset(key for key in candidate.release_keys if re.search(rf"(?<!\d){key}(?!\d)|\b{hex_key(key)}\b", reason))
         row = Row(named, complete=bool(named))
         return Failure(node, f"{node} cannot be built: {reason}", (row,), reads, datasets, is_build=True)
 

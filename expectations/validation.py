@@ -14,6 +14,7 @@ from pydantic.v1 import PrivateAttr  # Great Expectations' actions are its model
 from expectations import data_context
 from expectations.check import BATCH, BELOW, Check
 from warehouse.connection import Connection, LostError, connect, says_lost
+from warehouse.keys import number_of
 from warehouse.profile import Profile
 from warehouse.wording import one_line
 
@@ -150,6 +151,6 @@ def _offender(row: dict[str, Any]) -> Offender:
         row.get("snapshot_key"),
         str(row.get("source_row") or ""),
         str(row.get("detail") or row),
-        tuple(row.get("release_keys") or ()),
+        tuple(number_of(key) for key in row.get("release_keys") or ()),
         row.get("waits_for"),
     )

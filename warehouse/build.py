@@ -19,7 +19,7 @@ from warehouse.connection import STATEMENT_SECONDS, Connection, LostError, conne
 from warehouse.contracts import variables
 from warehouse.fingerprint import code_fingerprint, core_schema
 from warehouse.graph import Graph, Node
-from warehouse.keys import hex_key
+from warehouse.keys import hex_key, number_of
 from warehouse.locks import DBT, locked
 from warehouse.profile import ROOT, Profile
 from warehouse.reconcile import lacking_in
@@ -365,7 +365,8 @@ def _failing_rows(profile: Profile, compiled: str) -> tuple[tuple[int | None, ..
         cursor = connection.execute(sql.SQL("select * from ({}) as failing limit {}").format(sql.SQL(compiled), FETCHED))
         names = [column.name for column in cursor.description or ()]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    return tuple((*(row.get("release_keys") or ()), *([row["release_key"]] if "release_key" in row else ())) for row in rows)
+    named = ((*(row.get("release_keys") or ()), *([row["release_key"]] if "release_key" in row else ())) for row in rows)
+    return tuple(tuple(number_of(key) for key in keys) for keys in named)
 
 
 def _check_relations(profile: Profile, nodes: list[Any]) -> None:

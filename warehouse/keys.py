@@ -23,3 +23,8 @@ def content_key(*parts: str) -> int:
 def hex_key(key: int) -> str:
     """The key as 16 hexadecimal digits, for names of schemas and files."""
     return f"{key & 0xFFFFFFFFFFFFFFFF:016x}"
+
+
+def number_of(key: int | str | None) -> int | None:
+    """The key as facts have it, of one that a mart may have as text (`hex_key`). Raises `ValueError` for what is no hexadecimal number."""
+    return int.from_bytes(bytes.fromhex(key), "big", signed=True) if isinstance(key, str) else key

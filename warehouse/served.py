@@ -7,6 +7,7 @@ and that lock is taken last. Each change keeps what it took away, so that it can
 Of a built relation `x` the table `bi.x` has what a plain query should add up: current rows (`is_current`), of these the leaves
 (`row_kind`), and where several agencies say something of one thing those of the preferred one (`is_preferred`). What that leaves out lies
 in `bi_rest.x`; the views `bi.x_all` (current rows of all kinds and agencies) and `bi.x_vintage` (everything) put the two together.
+The view `bi.x_latest` has of `bi.x` the last date that is complete by a rule of the relation (`is_latest`).
 """
 
 from __future__ import annotations
@@ -63,6 +64,11 @@ class Relation:
     def has_vintages(self) -> bool:
         """Whether rows of earlier vintages are among them. Dimensions are whole: what joins them may be of any vintage."""
         return "is_current" in self.names and not self.is_dimension
+
+    @property
+    def has_latest(self) -> bool:
+        """Whether rows say that they are of the last date that is complete."""
+        return "is_latest" in self.names
 
     @property
     def is_dimension(self) -> bool:
@@ -170,7 +176,7 @@ def borrow(connection: Connection, schema: str, *, but: Collection[str]) -> None
                 sql.SQL("create view {} as select {} from {}").format(
                     sql.Identifier(schema, relation.name),
                     _listed(relation.names),
-                    sql.Identifier("bi", views[-1] if views else relation.name),
+                    sql.Identifier("bi", views[-1] if relation.is_split else relation.name),
                 )
             )
 
@@ -479,8 +485,13 @@ def _make_tables(connection: Connection, before: Relation | None, after: Relatio
     connection.execute("reset role")
 
 
-def _views(relation: Relation) -> Iterator[tuple[str, str, str]]:
-    """Of each view of a relation its name, the condition on the rows left out, and the remark."""
+def _views(relation: Relation) -> Iterator[tuple[str, str | None, str]]:
+    """Of each view of a relation its name, the condition on the rows left out (None: it has none of them), and the remark.
+
+    The last one has more rows than the others.
+    """
+    if relation.has_latest:
+        yield f"{relation.name}_latest", None, f"{relation.remark} Rows of the last date that is complete (is_latest)."
     if relation.has_kinds:
         condition = "where is_current" if relation.has_vintages else ""
         agencies = ", of all agencies (is_preferred)" * relation.has_agencies
@@ -492,12 +503,13 @@ def _views(relation: Relation) -> Iterator[tuple[str, str, str]]:
 def _make_views(connection: Connection, relation: Relation) -> None:
     connection.execute("set local role koshi_transformer")
     default, rest = Part(relation, is_default=True).table, Part(relation, is_default=False).table
+    columns = _listed(relation.names)
     for name, condition, _ in _views(relation):
-        connection.execute(
-            sql.SQL("create view {} as select {} from {} union all select {} from {} {}").format(
-                sql.Identifier("bi", name), (columns := _listed(relation.names)), default, columns, rest, sql.SQL(condition)
-            )
-        )
+        rows = sql.SQL("select {} from {} ").format(columns, default)
+        rows += sql.SQL("where is_latest" if condition is None else "union all ")
+        if condition is not None:
+            rows += sql.SQL("select {} from {} {}").format(columns, rest, sql.SQL(condition))
+        connection.execute(sql.SQL("create view {} as {}").format(sql.Identifier("bi", name), rows))
     for name in (relation.name, *(name for name, _, _ in _views(relation))):
         target = sql.Identifier("bi", name)
         connection.execute(sql.SQL("grant select, references on {} to {}").format(target, sql.Identifier(READER)))

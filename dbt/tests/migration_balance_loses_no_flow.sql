@@ -6,7 +6,7 @@ with flows as (
         periods.period_start_date,
         sum(fact.value) filter (where fact.direction = 'arrival') as arrivals,
         sum(fact.value) filter (where fact.direction = 'departure') as departures,
-        array_agg(distinct fact.release_key) as release_keys
+        array_agg(distinct {{ key_text('fact.release_key') }}) as release_keys
     from {{ ref('fct_migration_flow') }} as fact
     inner join {{ ref('dim_cube') }} as cubes on fact.cube_key = cubes.cube_key
     inner join {{ ref('dim_area') }} as areas on fact.area_key = areas.area_key

@@ -1,4 +1,4 @@
-"""Gate 2 of students abroad, the diaspora and incidents: what must hold across their datasets."""
+"""Gate 2 of students abroad, migrants by origin and incidents: what must hold across their datasets."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ def checks(schema: str) -> list[Check]:
     """The checks of a candidate built in `schema`."""
     return [
         _net_flow_is_inbound_less_outbound(schema),
-        _partners_make_the_total(schema),
-        _breakdown_is_complete(schema),
+        *(check(schema, partner) for partner in ("host", "origin") for check in (_partners_make_the_total, _breakdown_is_complete)),
         _totals_of_residences_agree(schema),
-        _residences_make_the_diaspora(schema),
+        _residences_make_the_total_of_an_origin(schema),
         _populations_agree(schema),
     ]
 
@@ -24,45 +23,59 @@ def _net_flow_is_inbound_less_outbound(schema: str) -> Check:
         "hold",
         "coherence",
         f"""
+        with said as (
+            select host_area_key as area_key, period_key, release_key, value, 'inbound' as direction from {schema}.fct_student_mobility
+            where origin_area_key = (select area_key from {schema}.dim_area where area_code = 'W1')
+            union all
+            select origin_area_key, period_key, release_key, value, 'outbound' from {schema}.fct_student_mobility
+            where host_area_key = (select area_key from {schema}.dim_area where area_code = 'W1')
+            union all
+            select fact.area_key, fact.period_key, fact.release_key, fact.value, 'net_flow' from {schema}.fct_area_indicator as fact
+            join {schema}.dim_indicator as indicator using (indicator_key) where indicator.indicator_code = 'uis.net_flow'
+        )
         select concat(area_code, ' ', year, ', edition ', edition, ': ', inbound, ' less ', outbound, ' is not ', net_flow) as detail,
             release_keys
         from (
-            select area_code, year, edition, array_agg(distinct release_key) as release_keys,
-                max(students) filter (where direction = 'inbound') as inbound,
-                max(students) filter (where direction = 'outbound') as outbound,
-                max(students) filter (where direction = 'net_flow') as net_flow
-            from {schema}.student_mobility where partner_code = 'W1' group by area_code, year, edition
+            select area.area_code, period.year, release.edition, array_agg(distinct said.release_key) as release_keys,
+                max(value) filter (where direction = 'inbound') as inbound,
+                max(value) filter (where direction = 'outbound') as outbound,
+                max(value) filter (where direction = 'net_flow') as net_flow
+            from said
+            join {schema}.dim_area as area using (area_key)
+            join {schema}.dim_period as period using (period_key)
+            join {schema}.dim_release as release using (release_key)
+            group by area.area_code, period.year, release.edition
         ) as flow
         where abs(inbound - outbound - net_flow) > 0.001
         """,
     )
 
 
-def _partners_make_the_total(schema: str) -> Check:
+def _partners_make_the_total(schema: str, partner: str) -> Check:
     """Reported parts and what is not attributed add up; where hosts report more than the total, the two measures contradict."""
     return none_of(
-        "partners and what is not attributed make the total of students",
+        f"students by {partner} and what is not attributed make their total",
         "hold",
         "coherence",
         f"""
-        select concat(direction, ' ', area_code, ' ', year, ': ', sum(students), ' of ', max(total_students)) as detail,
+        select concat(area_code, ' ', year, ': ', sum(students), ' of ', max(total_students)) as detail,
             array_agg(distinct release_key) || array_agg(distinct total_release_key) as release_keys
-        from {schema}.student_mobility
-        where is_current and row_kind = 'leaf' and attributed_students is not null and total_students is not null
-        group by direction, area_code, year having abs(sum(students) - max(total_students)) > 0.001
+        from {schema}.students_by_{partner}
+        where row_kind = 'leaf' and reported_students is not null
+        group by area_code, year having sum(students) is distinct from max(total_students)
         """,
     )
 
 
-def _breakdown_is_complete(schema: str) -> Check:
+def _breakdown_is_complete(schema: str, partner: str) -> Check:
     """Below 0.9 a year tells nothing of shares and trends; the mart flags it and gives no share (uis.md 8.3)."""
     return none_of(
-        "partners report at least 0.9 of the total of students",
+        f"students by {partner} are at least 0.9 of their total",
         "warn",
         "accuracy",
         f"""
-        select distinct concat(direction, ' ', year, ': ', breakdown_coverage, coalesce(', no figure of ' || breakdown_lacks, '')) as detail
-        from {schema}.student_mobility where not is_breakdown_complete
+        select distinct concat(area_code, ' ', year, ': ', coverage, coalesce(', no figure of ' || lacks, '')) as detail
+        from {schema}.students_by_{partner} where coverage < 0.9
         """,
     )
 
@@ -86,10 +99,10 @@ def _totals_of_residences_agree(schema: str) -> Check:
     )
 
 
-def _residences_make_the_diaspora(schema: str) -> Check:
+def _residences_make_the_total_of_an_origin(schema: str) -> Check:
     """Indicator g.10: where the agency gives a total of an origin, its residences make it, men and women together."""
     return none_of(
-        "residences make the diaspora of an origin",
+        "residences make the total of an origin",
         "hold",
         "coherence",
         f"""
@@ -98,7 +111,7 @@ def _residences_make_the_diaspora(schema: str) -> Check:
                 origin_code, year, edition, array_agg(distinct release_key) as release_keys,
                 sum(persons) filter (where residence_code <> 'WLD' and sex_code <> '_T') as parts,
                 max(persons) filter (where residence_code = 'WLD' and sex_code = '_T') as total
-            from {schema}.diaspora_stock where origin_code <> 'WLD' group by origin_code, year, edition
+            from {schema}.migrant_stock where origin_code <> 'WLD' group by origin_code, year, edition
         )
         select concat(origin_code, ' ', year, ', edition ', edition, ': residences make ', parts, ', the total is ', total) as detail,
             release_keys

@@ -96,11 +96,13 @@ def _specialties_are_two_levels(schema: str) -> Check:
         "coherence",
         f"""
         with specialty as (
-            select area_code, year, sum(arrivals_persons) as arrivals, sum(departures_persons) as departures,
+            select area_code, year,
+                sum(coalesce(external_arrivals_persons, internal_arrivals_persons)) as arrivals,
+                sum(coalesce(external_departures_persons, internal_departures_persons)) as departures,
                 array_agg(distinct release_key) as release_keys
             from {schema}.migration_by_specialty where row_kind = 'leaf' group by area_code, year
         ), education as (
-            select area_code, year, sum(arrivals_persons) as arrivals, sum(departures_persons) as departures,
+            select area_code, year, sum(all_flows_arrivals_persons) as arrivals, sum(all_flows_departures_persons) as departures,
                 array_agg(distinct release_key) as release_keys
             from {schema}.migration_by_education where education_code in ('tertiary', 'vocational_secondary') group by area_code, year
         )
@@ -140,7 +142,7 @@ def _net_migration_is_derived_again(schema: str) -> Check:
 def _is_of_edition(schema: str, release_key: str, edition: str) -> str:
     """Whether a release is known to be of an edition of the agency; that of a retrieval is not known."""
     return (
-        f"exists (select 1 from {schema}.dim_release as told where told.release_key = {release_key}"
+        f"exists (select 1 from {schema}.dim_release as told where lpad(to_hex(told.release_key), 16, '0') = {release_key}"
         f" and told.rank_basis = 'agency' and told.edition = {edition})"
     )
 

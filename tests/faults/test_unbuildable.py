@@ -61,4 +61,4 @@ def test_of_two_releases_of_one_edition_the_later_is_shown_and_nothing_stops(set
     assert len(intake.accepted) == 2
     end = settle(settled)
     assert (end.outcome, end.held) == ("published", [])
-    assert read(settled, "select year, students from bi.student_mobility_all order by year") == [(2019, 90), (2020, 101)]
+    assert read(settled, "select year, outbound_students from bi.student_totals order by year") == [(2019, 90), (2020, 101)]

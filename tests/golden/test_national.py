@@ -51,25 +51,29 @@ def test_levels_of_education_are_all_flows_and_no_emigrants(published: Published
     # 319,876 + 205,114 + 159,355 + 111,907 = 796,252 and 322,235 + 206,683 + 157,941 + 110,536 = 797,395;
     # all ages: 803,033 internal + 17,425 external = 820,458 arrivals, 803,033 + 24,147 = 827,180 departures
     rows = published.execute(
-        "select scope, sum(arrivals_persons), sum(departures_persons), sum(balance_persons) from bi.migration_by_education"
-        " where year = 2022 group by scope"
+        "select sum(all_flows_arrivals_persons), sum(all_flows_departures_persons), sum(all_flows_balance_persons)"
+        " from bi.migration_by_education where year = 2022"
     ).fetchall()
-    assert rows == [("total", 796252, 797395, -1143)]
+    assert rows == [(796252, 797395, -1143)]
 
 
 def test_specialties_cover_exactly_two_levels_of_education(published: Published) -> None:
     # external 8,470 / 12,398 + internal 516,520 both ways = 524,990 / 528,918; tertiary + vocational: 319,876 + 205,114 and
     # 322,235 + 206,683
-    leaves = "select sum(arrivals_persons), sum(departures_persons) from bi.migration_by_specialty where year = 2022"
+    leaves = (
+        "select sum(external_arrivals_persons) + sum(internal_arrivals_persons),"
+        " sum(external_departures_persons) + sum(internal_departures_persons) from bi.migration_by_specialty where year = 2022"
+    )
     levels = (
-        "select sum(arrivals_persons), sum(departures_persons) from bi.migration_by_education where year = 2022"
+        "select sum(all_flows_arrivals_persons), sum(all_flows_departures_persons) from bi.migration_by_education where year = 2022"
         " and education_code in ('tertiary', 'vocational_secondary')"
     )
     assert published.execute(leaves).fetchall() == published.execute(levels).fetchall() == [(524990, 528918)]
     rows = published.execute(
-        "select scope, arrivals_persons, departures_persons from bi.migration_by_specialty_all where row_kind = 'total' order by scope"
+        "select external_arrivals_persons, external_departures_persons, internal_arrivals_persons, internal_departures_persons"
+        " from bi.migration_by_specialty_all where row_kind = 'total' order by 1"
     ).fetchall()
-    assert rows == [("external", 8470, 12398), ("internal", 516520, 516520)]
+    assert rows == [(8470, 12398, None, None), (None, None, 516520, 516520)]
 
 
 def test_internal_moves_of_the_regions_add_up_and_are_not_the_matrix(published: Published) -> None:
@@ -194,15 +198,58 @@ def test_start_and_end_of_every_balance_are_of_one_edition(published: Published)
 
 def test_no_balance_is_derived_over_a_census(published: Published) -> None:
     rows = published.execute(
-        "select distinct net_migration_persons, value_missing_reason like 'the population series breaks within the year: census%'"
-        " from bi.region_balance_all where year in (2008, 2021)"
+        "select distinct net_migration_persons, value_missing_reason from bi.region_balance_all where year in (2008, 2021)"
     ).fetchall()
-    assert rows == [(None, True)]
+    assert {figure for figure, _ in rows} == {None}
+    assert {str(reason)[:27] for _, reason in rows} == {
+        "the population series break",
+        "the edition has no populati",
+        "the regions that make the a",
+    }
+
+
+def test_no_region_composite_or_republic_vanishes_where_its_territory_changes(published: Published) -> None:
+    rows = published.execute(
+        "select population_edition, area_code, year, net_migration_persons, population_mean_persons is null, value_missing_reason is null"
+        " from bi.region_balance_vintage where population_edition < 'r' and (area_code, year) in"
+        " (('51', 2016), ('51', 2008), ('KAZ', 2008), ('KAZ', 2016), ('KAZ', 2021), ('61+79', 2008), ('61+79', 2016)) order by 1, 2, 3"
+    ).fetchall()
+    assert rows == [
+        ("2023-07-19", "51", 2008, None, False, False), ("2023-07-19", "51", 2016, None, True, False),
+        ("2023-07-19", "61+79", 2008, None, True, False), ("2023-07-19", "61+79", 2016, None, True, False),
+        ("2023-07-19", "KAZ", 2008, None, False, False), ("2023-07-19", "KAZ", 2016, None, False, False),
+        ("2023-07-19", "KAZ", 2021, None, False, False), ("2026-04-30", "51", 2008, None, True, False),
+        ("2026-04-30", "61+79", 2008, None, True, False), ("2026-04-30", "61+79", 2016, None, False, False),
+        ("2026-04-30", "KAZ", 2008, None, False, False), ("2026-04-30", "KAZ", 2016, None, False, False),
+        ("2026-04-30", "KAZ", 2021, None, False, False),
+    ]  # fmt: skip
+
+
+def test_a_year_of_regions_is_of_one_edition_and_has_each_of_them_once(published: Published) -> None:
+    # 16 regions to 2008, 20 from 2009: none of another edition beside them
+    rows = published.execute(
+        "select min(year), max(year), count(*) from (select year, count(*) as regions, count(distinct population_edition) as editions"
+        " from bi.region_balance group by year) as each_year where editions = 1 group by regions order by 1"
+    ).fetchall()
+    assert rows == [(1991, 2008, 18), (2009, 2025, 17)]
+
+
+def test_no_mean_is_of_two_territories(published: Published) -> None:
+    # the edition of 2023 divides Almaty region on 1 January 2022
+    rows = published.execute(
+        "select population_mean_persons, population_break_kind from bi.region_balance_vintage"
+        " where area_code = '19' and year = 2021 and population_edition = '2023-07-19'"
+    ).fetchall()
+    assert rows == [(None, "census, territory")]
+    rows = published.execute("select count(*), min(year), max(year), count(distinct area_code) from bi.region_migration").fetchall()
+    assert rows == [(520, 2000, 2025, 20)]
 
 
 def test_repatriates_are_counted_once_and_cumulative_figures_are_apart(published: Published) -> None:
-    # January to July 2022: 9,077; January to October 2024: 16,535
-    assert published.execute("select sum(persons) from bi.repatriation").fetchall() == [(9077 + 16535,)]
+    # January to October 2024: 16,535; January to July 2022, of an earlier document: 9,077
+    assert published.execute("select sum(persons) from bi.repatriation").fetchall() == [(16535,)]
+    rows = published.execute("select persons, row_kind from bi.repatriation_all where period_label = '2022-01–2022-07' and persons > 0")
+    assert rows.fetchall() == [(9077, "subtotal")]
     rows = published.execute(
         "select period_end_date::text, persons from bi.repatriation_all where is_cumulative and persons is not null order by 1"
     ).fetchall()
@@ -246,7 +293,7 @@ def test_cumulative_repatriates_chain_within_their_precision(published: Publishe
 def test_shares_of_repatriates_make_the_whole(published: Published) -> None:
     # by country 69.9 + 10.3 + 7.1 + 4.0 + 8.7; by age 57.4 + 33.2 + 9.4
     rows = published.execute(
-        "select document_code, sum(share_pct)::text, max(share_denominator_persons) from bi.repatriation"
+        "select document_code, sum(share_pct)::text, max(share_denominator_persons) from bi.repatriation_all"
         " where share_pct is not null and education_code = '_T' group by 1 order by 1"
     ).fetchall()
     assert rows == [("effectiveness", "100.0000", 9077), ("narxoz2025", "100.0000", 16535)]

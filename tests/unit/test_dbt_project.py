@@ -87,7 +87,7 @@ def test_each_question_is_an_exposure_of_the_relations_that_it_reads() -> None:
     assert sorted(exposures) == [f"question_{file.stem}" for file in QUESTIONS]
     for file in QUESTIONS:
         text, exposure = file.read_text("utf-8"), exposures[f"question_{file.stem}"]
-        read = {re.sub(r"_(all|vintage)$", "", name) for name in re.findall(r"\bbi\.(\w+)", text)}
+        read = {re.sub(r"_(all|latest|vintage)$", "", name) for name in re.findall(r"\bbi\.(\w+)", text)}
         assert exposure["description"] == text.splitlines()[0].removeprefix("--").strip()
         assert set(exposure["depends_on"]) == {f"ref('{name}')" for name in read} <= page
 

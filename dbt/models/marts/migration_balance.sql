@@ -362,10 +362,10 @@ select
     measured.licence,
     measured.attribution,
     -- a range over several releases has no single address
-    case when measured.arrivals_releases = 1 then measured.arrivals_release_key end as arrivals_release_key,
-    case when measured.departures_releases = 1 then measured.departures_release_key end as departures_release_key,
-    measured.population_start_release_key,
-    measured.population_end_release_key,
+    case when measured.arrivals_releases = 1 then {{ key_text('measured.arrivals_release_key') }} end as arrivals_release_key,
+    case when measured.departures_releases = 1 then {{ key_text('measured.departures_release_key') }} end as departures_release_key,
+    {{ key_text('measured.population_start_release_key') }} as population_start_release_key,
+    {{ key_text('measured.population_end_release_key') }} as population_end_release_key,
     nullif(
         concat_ws(
             '; ',

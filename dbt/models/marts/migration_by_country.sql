@@ -228,6 +228,21 @@ lacking as (
     group by source_code, area_key, period_key
 ),
 
+-- places among the countries that the table tells apart: cells of several countries, and what is not listed, have none
+places as (
+    select
+        source_code,
+        area_key,
+        period_key,
+        counterpart_area_key,
+        case when arrivals is not null then rank() over (of_year order by arrivals desc nulls last) end as arrivals_rank,
+        case when departures is not null then rank() over (of_year order by departures desc nulls last) end as departures_rank,
+        count(*) over of_year as ranked_countries
+    from flows
+    where row_kind = 'leaf' and counterpart_kind = 'country'
+    window of_year as (partition by source_code, area_key, period_key)
+),
+
 -- the groups that an agency prints, with the members that they had there
 memberships as (
     select
@@ -258,6 +273,9 @@ select
     cells.departures::bigint as departures_persons,
     cells.balance::bigint as balance_persons,
     cells.value_missing_reason,
+    places.arrivals_rank::integer as arrivals_rank,
+    places.departures_rank::integer as departures_rank,
+    places.ranked_countries::integer as ranked_countries,
     totals.arrivals::bigint as arrivals_total_persons,
     totals.departures::bigint as departures_total_persons,
     {{ share_pct('cells.arrivals', 'totals.arrivals') }} as arrivals_share_pct,
@@ -271,13 +289,13 @@ select
     origin.capture,
     origin.licence,
     origin.attribution,
-    cells.release_key,
+    {{ key_text('cells.release_key') }} as release_key,
     cells.derivation,
     cells.source_code,
     agencies.is_preferred,
     lacking.breakdown_lacks,
-    cells.arrivals_release_key,
-    cells.departures_release_key
+    {{ key_text('cells.arrivals_release_key') }} as arrivals_release_key,
+    {{ key_text('cells.departures_release_key') }} as departures_release_key
 from cells
 inner join totals
     on cells.source_code = totals.source_code and cells.area_key = totals.area_key and cells.period_key = totals.period_key
@@ -294,6 +312,12 @@ left join memberships
         and cells.area_key = memberships.area_key
         and cells.period_key = memberships.period_key
         and cells.counterpart_area_key = memberships.member_area_key
+left join places
+    on
+        cells.source_code = places.source_code
+        and cells.area_key = places.area_key
+        and cells.period_key = places.period_key
+        and cells.counterpart_area_key = places.counterpart_area_key
 left join lateral (
     {{ provenance('array[cells.arrivals_release_key, cells.departures_release_key]', 'cells.period_key') }}
 ) as origin on true

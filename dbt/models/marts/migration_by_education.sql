@@ -1,4 +1,5 @@
--- All flows, inside the republic and across its border: never to be read as emigrants. The total is that of the printed levels.
+-- All flows, inside the republic and across its border together, under that name: the bureau prints no level of education of those who
+-- left the country, and says nothing of it by other means. The total is that of the printed levels.
 with areas as (
     select * from {{ ref('dim_area') }}
 ),
@@ -65,12 +66,14 @@ select
     education.mapping_quality,
     {{ period_columns('periods') }},
     cells.row_kind,
-    cells.scope,
     cells.universe,
-    cells.arrivals::bigint as arrivals_persons,
-    cells.departures::bigint as departures_persons,
-    cells.balance::bigint as balance_persons,
+    cells.arrivals::bigint as all_flows_arrivals_persons,
+    cells.departures::bigint as all_flows_departures_persons,
+    cells.balance::bigint as all_flows_balance_persons,
     cells.value_missing_reason,
+    null::bigint as external_arrivals_persons,
+    null::bigint as external_departures_persons,
+    'the bureau prints levels of education of all flows together only'::text as external_missing_reason,
     totals.arrivals::bigint as arrivals_total_persons,
     totals.departures::bigint as departures_total_persons,
     {{ share_pct('cells.arrivals', 'totals.arrivals') }} as arrivals_share_pct,
@@ -84,7 +87,7 @@ select
     origin.capture,
     origin.licence,
     origin.attribution,
-    cells.release_key,
+    {{ key_text('cells.release_key') }} as release_key,
     cells.derivation
 from cells
 inner join totals on cells.area_key = totals.area_key and cells.period_key = totals.period_key and cells.scope = totals.scope

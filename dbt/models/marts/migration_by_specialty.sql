@@ -1,5 +1,5 @@
--- Persons of 15 and over with tertiary or vocational secondary education. The finest cells are leaves: external flows by group of
--- countries, and internal flows, which have one counterpart.
+-- Persons of 15 and over with tertiary or vocational secondary education. Flows across the border, by group of countries, and moves inside
+-- the republic are measures of their own: those who changed the region are no emigrants.
 with areas as (
     select * from {{ ref('dim_area') }}
 ),
@@ -59,6 +59,16 @@ cells as (
         release_key,
         derivation
     from totals
+),
+
+scoped as (
+    select
+        cells.*,
+        cells.scope = 'external' as is_external,
+        totals.arrivals as arrivals_total,
+        totals.departures as departures_total
+    from cells
+    inner join totals on cells.area_key = totals.area_key and cells.period_key = totals.period_key and cells.scope = totals.scope
 )
 
 select
@@ -67,35 +77,38 @@ select
     {{ labels('specialties', 'specialty') }},
     specialties.isced_f_broad,
     {{ period_columns('periods') }},
-    cells.row_kind,
-    cells.scope,
-    cells.universe,
-    cells.arrivals::bigint as arrivals_persons,
-    cells.departures::bigint as departures_persons,
-    cells.balance::bigint as balance_persons,
-    cells.value_missing_reason,
-    totals.arrivals::bigint as arrivals_total_persons,
-    totals.departures::bigint as departures_total_persons,
-    {{ share_pct('cells.arrivals', 'totals.arrivals') }} as arrivals_share_pct,
-    {{ share_pct('cells.departures', 'totals.departures') }} as departures_share_pct,
+    scoped.row_kind,
+    scoped.universe,
+    case when scoped.is_external then scoped.arrivals end::bigint as external_arrivals_persons,
+    case when scoped.is_external then scoped.departures end::bigint as external_departures_persons,
+    case when scoped.is_external then scoped.balance end::bigint as external_balance_persons,
+    case when scoped.is_external then scoped.value_missing_reason else 'the row is of moves inside the republic' end
+        as external_missing_reason,
+    case when not scoped.is_external then scoped.arrivals end::bigint as internal_arrivals_persons,
+    case when not scoped.is_external then scoped.departures end::bigint as internal_departures_persons,
+    case when scoped.is_external then 'the row is of flows across the border' else scoped.value_missing_reason end
+        as internal_missing_reason,
+    scoped.arrivals_total::bigint as arrivals_total_persons,
+    scoped.departures_total::bigint as departures_total_persons,
+    {{ share_pct('scoped.arrivals', 'scoped.arrivals_total') }} as arrivals_share_pct,
+    {{ share_pct('scoped.departures', 'scoped.departures_total') }} as departures_share_pct,
     case
-        when cells.arrivals is null or cells.departures is null or totals.arrivals is null or totals.departures is null
+        when num_nulls(scoped.arrivals, scoped.departures, scoped.arrivals_total, scoped.departures_total) > 0
             then 'a flow or its total is missing'
     end as share_missing_reason,
-    cells.is_provisional,
+    scoped.is_provisional,
     origin.edition,
     origin.capture,
     origin.licence,
     origin.attribution,
-    cells.release_key,
-    cells.derivation
-from cells
-inner join totals on cells.area_key = totals.area_key and cells.period_key = totals.period_key and cells.scope = totals.scope
-inner join areas on cells.area_key = areas.area_key
-inner join areas as counterparts on cells.counterpart_area_key = counterparts.area_key
-inner join specialties on cells.specialty_key = specialties.specialty_key
-inner join periods on cells.period_key = periods.period_key
+    {{ key_text('scoped.release_key') }} as release_key,
+    scoped.derivation
+from scoped
+inner join areas on scoped.area_key = areas.area_key
+inner join areas as counterparts on scoped.counterpart_area_key = counterparts.area_key
+inner join specialties on scoped.specialty_key = specialties.specialty_key
+inner join periods on scoped.period_key = periods.period_key
 left join lateral (
-    {{ provenance('array[cells.release_key]', 'cells.period_key') }}
+    {{ provenance('array[scoped.release_key]', 'scoped.period_key') }}
 ) as origin on true
-order by areas.area_sort_order, periods.period_start_date, cells.scope, specialties.sort_order, counterparts.area_sort_order
+order by areas.area_sort_order, periods.period_start_date, scoped.scope, specialties.sort_order, counterparts.area_sort_order

@@ -1,3 +1,5 @@
+-- Equal objects that are filed again are no further incidents: they stand aside, and what the agency counts of them, each time, is the
+-- measure as published, in the row of the first.
 with areas as (
     select * from {{ ref('dim_area') }}
 ),
@@ -11,8 +13,11 @@ releases as (
 ),
 
 incidents as (
-    select * from {{ ref('fct_migration_incident') }}
-    where is_current
+    select
+        fact.*,
+        sum(fact.value) over (partition by fact.release_key, fact.incident_code, fact.content_hash) as published
+    from {{ ref('fct_migration_incident') }} as fact
+    where fact.is_current
 )
 
 select
@@ -29,10 +34,11 @@ select
     periods.period_start_date,
     periods.period_end_date,
     periods.year,
-    'leaf'::text as row_kind,
+    case when incidents.occurrence > 1 then 'subtotal' else 'leaf' end as row_kind,
     incidents.dead_persons::bigint as dead_persons,
     incidents.missing_persons::bigint as missing_persons,
     incidents.value::bigint as dead_and_missing_persons,
+    case when incidents.occurrence = 1 then incidents.published end::bigint as published_dead_and_missing_persons,
     incidents.value_missing_reason,
     incidents.survivors_persons::bigint as survivors_persons,
     incidents.females_persons::bigint as females_persons,
@@ -49,8 +55,8 @@ select
     incidents.capture,
     releases.licence,
     releases.attribution,
-    incidents.release_key,
-    incidents.series_key as incident_key
+    {{ key_text('incidents.release_key') }} as release_key,
+    {{ key_text('incidents.series_key') }} as incident_key
 from incidents
 inner join areas on incidents.area_key = areas.area_key
 inner join periods on incidents.period_key = periods.period_key

@@ -122,6 +122,42 @@ gathered as (
     group by area_key, period_key
 ),
 
+known_areas as (
+    select distinct area_key
+    from gathered
+),
+
+known_years as (
+    select
+        period_key,
+        array_agg(distinct release_key) as release_keys
+    from measures
+    group by period_key
+),
+
+-- each area that has a figure, in each year that has one: where there is none, the row says so
+promised as (
+    select
+        known_areas.area_key,
+        known_years.period_key,
+        gathered.internal_arrivals,
+        gathered.internal_departures,
+        gathered.internal_balance,
+        gathered.interregional_arrivals,
+        gathered.interregional_departures,
+        gathered.interregional_balance,
+        gathered.all_flows_balance,
+        gathered.is_provisional,
+        gathered.internal_release_key,
+        gathered.interregional_release_key,
+        gathered.all_flows_release_key,
+        coalesce(gathered.release_keys, known_years.release_keys) as release_keys,
+        gathered.derivation
+    from known_areas
+    cross join known_years
+    left join gathered on known_areas.area_key = gathered.area_key and known_years.period_key = gathered.period_key
+),
+
 populations as (
     select * from {{ ref('int_population__yearly') }}
     where is_latest
@@ -140,7 +176,7 @@ territory as (
 
 measured as (
     select
-        gathered.*,
+        promised.*,
         periods.period_start_date,
         populations.population_start,
         populations.population_end,
@@ -149,17 +185,16 @@ measured as (
         populations.edition as population_edition,
         populations.start_release_key,
         populations.end_release_key,
-        case when coalesce(populations.break_kind, '') not like '%territory%' then populations.population_mean end as mean_of_the_time,
         case
             when periods.period_start_date >= coalesce(territory.present_since_date, periods.period_start_date)
                 then populations.population_mean
         end as mean_of_today
-    from gathered
-    inner join periods on gathered.period_key = periods.period_key
+    from promised
+    inner join periods on promised.period_key = periods.period_key
     left join populations
-        on gathered.area_key = populations.area_key and periods.period_start_date = populations.period_start_date
+        on promised.area_key = populations.area_key and periods.period_start_date = populations.period_start_date
     left join territory
-        on {{ member_key('area', 'territory.area_code') }} = gathered.area_key and populations.territory_cut = territory.territory_cut
+        on {{ member_key('area', 'territory.area_code') }} = promised.area_key and populations.territory_cut = territory.territory_cut
 )
 
 select
@@ -182,19 +217,19 @@ select
     measured.population_end::bigint as population_end_persons,
     measured.population_mean::numeric(20, 1) as population_mean_persons,
     measured.break_kind as population_break_kind,
-    {{ per_10000('measured.internal_arrivals', 'measured.mean_of_the_time') }} as internal_arrivals_per_10000,
-    {{ per_10000('measured.internal_departures', 'measured.mean_of_the_time') }} as internal_departures_per_10000,
-    {{ per_10000('measured.internal_balance', 'measured.mean_of_the_time') }} as internal_balance_per_10000,
+    {{ per_10000('measured.internal_arrivals', 'measured.population_mean') }} as internal_arrivals_per_10000,
+    {{ per_10000('measured.internal_departures', 'measured.population_mean') }} as internal_departures_per_10000,
+    {{ per_10000('measured.internal_balance', 'measured.population_mean') }} as internal_balance_per_10000,
     {{ per_10000('measured.interregional_balance', 'measured.mean_of_today') }} as interregional_balance_per_10000,
-    {{ per_10000('measured.all_flows_balance', 'measured.mean_of_the_time') }} as all_flows_balance_per_10000,
+    {{ per_10000('measured.all_flows_balance', 'measured.population_mean') }} as all_flows_balance_per_10000,
     nullif(
         concat_ws(
             '; ',
             case
+                when measured.break_kind like '%territory%' then 'the two populations are of different territories'
                 when measured.population_mean is null
                     then
                         'no population of one edition for ' || periods.period_start_date || ' and ' || (periods.period_end_date + 1)
-                when measured.mean_of_the_time is null then 'the two populations are of different territories'
                 when measured.interregional_balance is not null and measured.mean_of_today is null
                     then 'interregional: the population is of an older territory than the matrix'
             end,
@@ -210,11 +245,11 @@ select
     origin.capture,
     origin.licence,
     origin.attribution,
-    measured.internal_release_key,
-    measured.interregional_release_key,
-    measured.all_flows_release_key,
-    measured.start_release_key as population_start_release_key,
-    measured.end_release_key as population_end_release_key,
+    {{ key_text('measured.internal_release_key') }} as internal_release_key,
+    {{ key_text('measured.interregional_release_key') }} as interregional_release_key,
+    {{ key_text('measured.all_flows_release_key') }} as all_flows_release_key,
+    {{ key_text('measured.start_release_key') }} as population_start_release_key,
+    {{ key_text('measured.end_release_key') }} as population_end_release_key,
     measured.derivation
 from measured
 inner join areas on measured.area_key = areas.area_key

@@ -1,6 +1,7 @@
 -- Figures of the ministry as four documents print them, for the periods that its own releases give them (as the press quotes these:
--- repatriation_by_year). Cumulative figures, and parts of a year whose whole is there, are subtotals: they hold what other rows hold.
--- A share is of the persons of its own document and period; where that number is not printed, nothing is.
+-- repatriation_by_year). Leaves are of the last document alone: no two documents make a sum. Cumulative figures, parts of a year whose
+-- whole is there, and what earlier documents print, are subtotals. A share is of the persons of its own document and period; where that
+-- number is not printed, nothing is.
 with areas as (
     select * from {{ ref('dim_area') }}
 ),
@@ -29,6 +30,7 @@ figures as (
         fact.*,
         releases.slice as document_code,
         periods.period_kind,
+        periods.period_end_date,
         periods.year,
         fact.departure_area_key = {{ member_key('area', "'W1'") }} and {{ totals('fact', ['age_group', 'education']) }}
         and fact.admission = '_T' as is_whole
@@ -49,11 +51,19 @@ wholes as (
     where measure = 'persons' and is_whole
 ),
 
+last_document as (
+    select document_code
+    from figures
+    where period_kind <> 'range'
+    order by period_end_date desc, document_code desc
+    limit 1
+),
+
 kinds as (
     select
         figures.*,
         case
-            when figures.period_kind = 'range' then 'subtotal'
+            when figures.period_kind = 'range' or coalesce(figures.document_code <> last_document.document_code, true) then 'subtotal'
             when figures.period_kind <> 'year' and exists (
                 select 1
                 from figures as whole_year
@@ -62,6 +72,7 @@ kinds as (
             else 'leaf'
         end as row_kind
     from figures
+    left join last_document on true
 )
 
 select
@@ -103,7 +114,7 @@ select
     origin.capture,
     origin.licence,
     origin.attribution,
-    kinds.release_key
+    {{ key_text('kinds.release_key') }} as release_key
 from kinds
 inner join areas on kinds.area_key = areas.area_key
 inner join areas as departures on kinds.departure_area_key = departures.area_key

@@ -291,7 +291,7 @@ select
     origin.capture,
     origin.licence,
     origin.attribution,
-    collected.release_key
+    {{ key_text('collected.release_key') }} as release_key
 from collected
 inner join areas on collected.area_key = areas.area_key
 inner join areas as departures on collected.departure_area_key = departures.area_key

@@ -51,3 +51,33 @@
     group by source_code, dataset, slice
     having count(*) filter (where is_current) <> 1
 {% endtest %}
+
+
+{% test rows_promised(model, each, of, where=none) %}
+    {#- Fails for each combination of what occurs in the columns `each` and in the columns `of` that has no row: none may vanish where a
+        figure is missing. `where` leaves out rows that promise nothing. -#}
+    with kept as (
+        select * from {{ model }}
+        {% if where %}where {{ where }}{% endif %}
+    ),
+
+    first_part as (
+        select distinct {{ each | join(', ') }} from kept
+    ),
+
+    second_part as (
+        select distinct {{ of | join(', ') }} from kept
+    )
+
+    select
+        {{ (each + of) | join(', ') }}
+    from first_part
+    cross join second_part
+    where not exists (
+        select 1
+        from kept
+        where
+            {% for column in each %}kept.{{ column }} = first_part.{{ column }} and {% endfor %}
+            {% for column in of %}kept.{{ column }} = second_part.{{ column }}{% if not loop.last %} and {% endif %}{% endfor %}
+    )
+{% endtest %}

@@ -64,7 +64,8 @@ select
     at_end.reference_date - 1 as period_end_date,
     at_start.value as population_start,
     at_end.value as population_end,
-    (at_start.value + at_end.value) / 2 as population_mean,
+    -- the mean of two territories is no population of either
+    case when coalesce(at_end.break_kind, '') not like '%territory%' then (at_start.value + at_end.value) / 2 end as population_mean,
     at_end.break_kind,
     case
         when at_start.is_provisional or at_end.is_provisional then true

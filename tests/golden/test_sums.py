@@ -1,0 +1,56 @@
+"""What a mart declares to add up does: the plain sum of a measure is the total that the source publishes (`total` in the model's YAML)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.golden.conftest import Reader
+from warehouse.profile import ROOT
+
+PERIOD = {"period": "period_start_date"}
+
+
+def _measures() -> list[tuple[str, str, dict[str, Any]]]:
+    """(mart, column, what its YAML says of it), of each column with a unit."""
+    return [
+        (model["name"], column["name"], meta)
+        for file in sorted((ROOT / "dbt" / "models" / "marts").glob("_*.yml"))
+        for model in yaml.safe_load(file.read_text("utf-8")).get("models") or []
+        for column in model["columns"]
+        if "unit" in (meta := column.get("config", {}).get("meta", {}))
+    ]
+
+
+MEASURES = _measures()
+TOTALS = [(mart, column, meta) for mart, column, meta in MEASURES if "total" in meta]
+
+
+def _columns(dimensions: list[str]) -> list[str]:
+    return [PERIOD.get(dimension, f"{dimension}_code") for dimension in dimensions]
+
+
+def test_every_measure_says_whether_and_over_what_it_may_be_added_up() -> None:
+    assert [(mart, name) for mart, name, meta in MEASURES if meta.get("aggregation") not in ("sum", "none")] == []
+    assert [(mart, name) for mart, name, meta in MEASURES if (meta["aggregation"] == "sum") != bool(meta.get("over"))] == []
+    assert [(mart, name) for mart, name, meta in MEASURES if ("total" in meta) != ("total_by" in meta)] == []
+    # rates, shares, ranks and stocks over dates are never added up
+    rates = [(mart, name, meta) for mart, name, meta in MEASURES if name.endswith(("_pct", "_per_10000", "_rank", "coverage"))]
+    assert len(rates) > 30
+    assert [(mart, name) for mart, name, meta in rates if meta["aggregation"] != "none"] == []
+    assert len(TOTALS) >= 12
+
+
+@pytest.mark.parametrize(("mart", "name", "meta"), TOTALS, ids=[f"{mart}.{name}" for mart, name, _ in TOTALS])
+def test_a_plain_sum_is_the_published_total(published: Reader, mart: str, name: str, meta: dict[str, Any]) -> None:
+    """Whatever is grouped by beyond `total_by`, for the same rows are added up."""
+    groups = ", ".join(_columns(meta["total_by"]))
+    sums = f"sum({name}), min({meta['total']}), max({meta['total']})"
+    rows = published.execute(f"select {groups}, {sums} from bi.{mart} where {name} is not null group by {groups}").fetchall()
+    with_total = [row for row in rows if row[-1] is not None]
+    assert with_total
+    assert [row for row in with_total if len(set(row[-3:])) > 1] == []
+    dimensions = {row[0] for row in published.execute("select column_name from information_schema.columns where table_name = %s", [mart])}
+    assert set(_columns([*meta["over"], *meta["total_by"]])) <= dimensions
