@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import nh3
@@ -53,13 +54,19 @@ def render(template: str, kind: Kind = REPORT, **values: object) -> str:
     Whatever stands in the data is shown as text, never as markup; a value that is not given is an error. The body holds what is on the
     whitelist of its kind and nothing else, whoever wrote it.
     """
+    head, start, body = _templates().get_template(template).render(policy=kind.policy, **values).partition("<body>")
+    return f"{head}{start}\n{clean(body, kind)}\n</body>\n</html>\n"
+
+
+@cache
+def _templates() -> Environment:
+    """The templates, compiled once: the site for readers has hundreds of pages."""
     folder = FileSystemLoader(TEMPLATES)
     loader = Environment(loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     loader.filters["figure"] = figure
     loader.filters["trimmed"] = trimmed
     loader.globals["counted"] = counted
-    head, start, body = loader.get_template(template).render(policy=kind.policy, **values).partition("<body>")
-    return f"{head}{start}\n{clean(body, kind)}\n</body>\n</html>\n"
+    return loader
 
 
 def clean(html: str, kind: Kind = REPORT) -> Markup:

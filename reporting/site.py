@@ -7,11 +7,16 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from reporting import data_docs, dbt_docs, pages
+import psycopg
+
+from reporting import data_docs, dbt_docs, gallery, pages
+from reporting.gallery.declared import LANGUAGES
 from reporting.published import Published, published
 from warehouse import folders
 from warehouse.locks import locked
 from warehouse.profile import Profile
+from warehouse.steps import note, step
+from warehouse.wording import one_line
 
 MODELS = "dbt_docs"
 
@@ -41,11 +46,37 @@ def _build(profile: Profile, airflow_url: str | None) -> Path:
     data_docs.build(profile, scratch / "data_docs")
     if found.number is not None:
         dbt_docs.build(profile, scratch / MODELS)
+        _for_readers(profile, scratch)
     shutil.copy(pages.TEMPLATES / "koshi.css", scratch / "koshi.css")
     page = render(found, profile, airflow_url or os.environ.get("KOSHI_AIRFLOW_URL"))
     (scratch / "index.html").write_text(page, encoding="utf-8")
     folders.replace(target, scratch)
     return target / "index.html"
+
+
+def _for_readers(profile: Profile, site: Path) -> None:
+    """Writes the pages in three languages beside the others. What keeps it from that is named, and the rest of the site stands without them."""
+    if why := gallery.missing():
+        note(why)
+        return
+    from reporting.gallery import build  # what draws takes a second to import
+
+    made = site / "readers.new"
+    try:
+        with step("report.gallery"):
+            build.build(profile, made)
+    except (RuntimeError, ValueError, OSError, psycopg.Error) as error:
+        note(f"the site in three languages was not made: {one_line(str(error))}")
+    else:
+        for part in made.iterdir():
+            part.rename(site / part.name)
+    shutil.rmtree(made, ignore_errors=True)
+
+
+def languages(profile: Profile) -> dict[str, Path]:
+    """Of each language that the site has pages in, its first one."""
+    pages_in = {language: folder(profile) / language / "index.html" for language in LANGUAGES}
+    return {language: page for language, page in pages_in.items() if page.exists()}
 
 
 def exists(profile: Profile) -> bool:
