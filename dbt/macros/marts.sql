@@ -1,7 +1,7 @@
 {# What the marts share: labels, provenance, sums that refuse to be incomplete. #}
 
 {% macro labels(relation, dimension, shown=none) -%}
-    {#- Code, three labels and sort order of a member; `shown` renames them. -#}
+    {#- Code, three labels and sort order of a member, of an area its ISO code; `shown` renames them. -#}
     {%- set name = shown or dimension -%}
     {%- set order = 'area_sort_order' if dimension == 'area' else 'sort_order' -%}
     {{ relation }}.{{ dimension }}_code as {{ name }}_code,
@@ -9,6 +9,9 @@
     {{ relation }}.{{ dimension }}_name_ru as {{ name }}_name_ru,
     {{ relation }}.{{ dimension }}_name_en as {{ name }}_name_en,
     {{ relation }}.{{ order }} as {{ name }}_sort_order
+    {%- if dimension == 'area' %},
+        {{ relation }}.area_iso_code as {{ name }}_iso_code
+    {%- endif %}
 {%- endmacro %}
 
 
@@ -54,6 +57,8 @@
     {#- Editions, captures, licences and attributions of an array of release keys, of the figures of one period, for a lateral join. -#}
     select
         string_agg(distinct origin.edition, '; ') as edition,
+        string_agg(distinct origin.edition_label, '; ') as edition_label,
+        max(origin.edition_date) as edition_date,
         string_agg(distinct origin.capture, '; ') as capture,
         string_agg(distinct coalesce(made.licence, origin.licence), '; ') as licence,
         string_agg(distinct coalesce(made.attribution, origin.attribution), '; ') as attribution

@@ -183,7 +183,7 @@ def test_the_balance_is_of_cis_stat_before_taldau_begins_and_the_change_is_marke
     ]
     named = published.execute(
         "select distinct origin.source_code, origin.dataset from bi.migration_balance as year join bi.dim_release as origin"
-        " on origin.release_key in (year.arrivals_release_key, year.departures_release_key) where year.year < 2000"
+        " on origin.release_code in (year.arrivals_release_key, year.departures_release_key) where year.year < 2000"
     ).fetchall()
     assert named == [("cisstat", "external_flows")]
 

@@ -8,7 +8,7 @@ import jinja2
 import pytest
 
 from warehouse.connection import connect
-from warehouse.keys import content_key, hex_key
+from warehouse.keys import content_key, hex_key, number_of
 from warehouse.profile import ROOT, Profile
 
 
@@ -16,6 +16,12 @@ def test_a_key_is_the_first_eight_bytes_of_the_sha256_of_the_joined_parts() -> N
     digest = hashlib.sha256(b"area|KAZ").digest()
     assert content_key("area", "KAZ") == int.from_bytes(digest[:8], "big", signed=True)
     assert len(hex_key(content_key("area", "KAZ"))) == 16
+
+
+@pytest.mark.parametrize("key", [0, 1, -1, 2**63 - 1, -(2**63)])
+def test_a_key_in_text_is_the_number_that_it_was(key: int) -> None:
+    assert number_of(hex_key(key)) == number_of(key) == key
+    assert number_of(None) is None
 
 
 def test_a_part_that_holds_the_separator_is_refused() -> None:

@@ -29,6 +29,8 @@ select
     moves.obs_status,
     moves.is_provisional,
     origin.edition,
+    origin.edition_label,
+    origin.edition_date,
     origin.capture,
     origin.licence,
     origin.attribution,

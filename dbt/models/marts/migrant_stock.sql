@@ -250,6 +250,8 @@ select
     measured.obs_status,
     measured.is_provisional,
     measured.edition,
+    releases.edition_label,
+    releases.edition_date,
     measured.is_newest_edition and measured.is_current as is_current,
     measured.capture,
     releases.licence,

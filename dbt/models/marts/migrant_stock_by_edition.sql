@@ -71,6 +71,8 @@ select
     'estimated'::text as estimate_kind,
     gathered.is_provisional,
     gathered.edition,
+    origin.edition_label,
+    origin.edition_date,
     gathered.is_newest_edition,
     origin.capture,
     origin.licence,

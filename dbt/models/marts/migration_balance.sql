@@ -7,7 +7,8 @@ with areas as (
         area_name_kk,
         area_name_ru,
         area_name_en,
-        area_sort_order
+        area_sort_order,
+        area_iso_code
     from {{ ref('dim_area') }}
 ),
 
@@ -26,6 +27,8 @@ releases as (
     select
         release_key,
         edition,
+        edition_label,
+        edition_date,
         licence,
         attribution
     from {{ ref('dim_release') }}
@@ -270,6 +273,8 @@ gathered as (
             when count(parts.is_provisional) = count(parts.role) then false
         end as is_provisional,
         string_agg(distinct releases.edition, '; ') filter (where parts.role in ('arrivals', 'departures')) as edition,
+        string_agg(distinct releases.edition_label, '; ') filter (where parts.role in ('arrivals', 'departures')) as edition_label,
+        max(releases.edition_date) filter (where parts.role in ('arrivals', 'departures')) as edition_date,
         max(parts.pair_edition) is not null as is_of_one_edition,
         string_agg(distinct coalesce(parts.pair_edition, releases.edition), '; ')
         filter (where parts.role in ('population_start', 'population_end'))
@@ -306,11 +311,7 @@ measured as (
 )
 
 select
-    areas.area_code,
-    areas.area_name_kk,
-    areas.area_name_ru,
-    areas.area_name_en,
-    areas.area_sort_order,
+    {{ labels('areas', 'area') }},
     periods.period_label,
     periods.period_kind,
     measured.period_start_date,
@@ -357,6 +358,8 @@ select
     end as rate_missing_reason,
     measured.is_provisional,
     measured.edition,
+    measured.edition_label,
+    measured.edition_date,
     measured.population_edition,
     measured.capture,
     measured.licence,

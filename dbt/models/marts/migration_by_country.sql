@@ -286,6 +286,8 @@ select
     end as share_missing_reason,
     cells.is_provisional,
     origin.edition,
+    origin.edition_label,
+    origin.edition_date,
     origin.capture,
     origin.licence,
     origin.attribution,

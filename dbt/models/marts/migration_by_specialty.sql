@@ -98,6 +98,8 @@ select
     end as share_missing_reason,
     scoped.is_provisional,
     origin.edition,
+    origin.edition_label,
+    origin.edition_date,
     origin.capture,
     origin.licence,
     origin.attribution,

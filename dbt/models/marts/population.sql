@@ -49,6 +49,8 @@ select
     stocks.derivation,
     stocks.is_current,
     origin.edition,
+    origin.edition_label,
+    origin.edition_date,
     origin.capture,
     origin.licence,
     origin.attribution,

@@ -240,6 +240,8 @@ select
     (measured.natural_increase is not null and increases.edition is distinct from measured.population_edition)
     or (measured.internal_balance is not null and moves.edition is distinct from measured.population_edition) as is_across_vintages,
     origin.edition,
+    origin.edition_label,
+    origin.edition_date,
     origin.capture,
     origin.licence,
     origin.attribution,

@@ -241,6 +241,8 @@ select
     ) as rate_missing_reason,
     measured.is_provisional,
     origin.edition,
+    origin.edition_label,
+    origin.edition_date,
     measured.population_edition,
     origin.capture,
     origin.licence,

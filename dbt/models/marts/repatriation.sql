@@ -106,11 +106,13 @@ select
         when kinds.measure <> 'persons' then 'printed as ' || kinds.measure || ', not as a number of persons'
         else kinds.value_missing_reason
     end as value_missing_reason,
-    kinds.tolerance,
+    kinds.tolerance::numeric(12, 2) as tolerance,
     kinds.qualifier,
     kinds.remark,
     kinds.is_provisional,
     origin.edition,
+    origin.edition_label,
+    origin.edition_date,
     origin.capture,
     origin.licence,
     origin.attribution,

@@ -215,6 +215,8 @@ select
     cells.derivation,
     cells.is_current,
     origin.edition,
+    origin.edition_label,
+    origin.edition_date,
     origin.capture,
     origin.licence,
     origin.attribution,

@@ -31,6 +31,8 @@ select
     students.is_provisional,
     students.derivation,
     origin.edition,
+    origin.edition_label,
+    origin.edition_date,
     origin.capture,
     origin.licence,
     origin.attribution,

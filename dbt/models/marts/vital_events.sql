@@ -73,6 +73,8 @@ select
     events.is_provisional,
     events.derivation,
     origin.edition,
+    origin.edition_label,
+    origin.edition_date,
     origin.capture,
     origin.licence,
     origin.attribution,

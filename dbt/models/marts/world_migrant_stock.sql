@@ -42,6 +42,8 @@ populations as (
 select
     {{ period_columns('periods') }},
     stocks.edition,
+    origin.edition_label,
+    origin.edition_date,
     stocks.is_newest_edition,
     stocks.persons::bigint as persons,
     stocks.men::bigint as men_persons,

@@ -9,7 +9,15 @@ with areas as (
         area_sort_order,
         iso2_code,
         iso3_code,
-        m49_code
+        m49_code,
+        un_region_code,
+        un_region_name_kk,
+        un_region_name_ru,
+        un_region_name_en,
+        un_subregion_code,
+        un_subregion_name_kk,
+        un_subregion_name_ru,
+        un_subregion_name_en
     from {{ ref('dim_area') }}
 )
 
@@ -22,6 +30,14 @@ select
     area_sort_order as sort_order,
     iso2_code,
     iso3_code,
-    m49_code
+    m49_code,
+    un_region_code,
+    un_region_name_kk,
+    un_region_name_ru,
+    un_region_name_en,
+    un_subregion_code,
+    un_subregion_name_kk,
+    un_subregion_name_ru,
+    un_subregion_name_en
 from areas
 where area_kind = 'country'

@@ -31,6 +31,7 @@ members as (
 
 select
     {{ period_key('period_kind', 'period_start_date', 'period_end_date') }} as period_key,
+    {{ key_text(period_key('period_kind', 'period_start_date', 'period_end_date')) }} as period_code,
     period_kind,
     period_start_date,
     period_end_date,
