@@ -15,7 +15,7 @@ export KOSHI_PROFILE := live
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test lint unit test-system faults histories fuzz chaos bench serve report init url dbt-env psql record status rollback unpin decide stop clean replay check check-source new-source contracts backup restore lock
+.PHONY: help setup setup-dev run test lint unit test-system faults histories fuzz chaos bench export serve report init url dbt-env psql record status rollback unpin decide stop clean replay check check-source new-source contracts backup restore lock
 
 # nothing is asked of a network; digests and keys of ours are hexadecimal, and the locks, journals and answers are full of them
 SECRETS := --no-verify --disable-plugin HexHighEntropyString --exclude-files '\.lock$$|^tests/journals/|^extractors/bundled/archive/'
@@ -36,12 +36,16 @@ $(VENV)/uv-ready: requirements-uv.lock
 	@touch $@
 
 $(VENV)/run-ready: $(VENV)/uv-ready requirements.lock
-	@test -e $(VENV)/test-ready || VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip sync --quiet --require-hashes requirements.lock requirements-uv.lock
+	@test -e $(VENV)/test-ready || { rm -f $(VENV)/export-ready; VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip sync --quiet --require-hashes requirements.lock requirements-uv.lock; }
 	@touch $@
+
+$(VENV)/export-ready: $(VENV)/uv-ready requirements-export.lock
+	@test -e $(VENV)/test-ready || VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip sync --quiet --require-hashes requirements-export.lock requirements-uv.lock
+	@touch $@ $(VENV)/run-ready
 
 $(VENV)/test-ready: $(VENV)/uv-ready requirements-dev.lock
 	@VIRTUAL_ENV=$(VENV) $(VENV)/bin/uv pip sync --quiet --require-hashes requirements-dev.lock requirements-uv.lock
-	@touch $@ $(VENV)/run-ready
+	@touch $@ $(VENV)/run-ready $(VENV)/export-ready
 
 setup: $(VENV)/run-ready ## install what a run needs, from the lock file
 setup-dev: $(VENV)/test-ready ## install what the tests need as well
@@ -77,6 +81,9 @@ histories: setup-dev ## whole random histories, each with real builds: make hist
 
 fuzz: setup-dev ## so many changed answers of each dataset, other ones each time: make fuzz N=2000
 	@KOSHI_FUZZ=$${N:-500} $(PY) -m pytest -n 2 --timeout=0 tests/fuzz/test_parsers.py
+
+export: $(VENV)/export-ready ## write what readers see as files: CSV, XLSX, Parquet, SDMX, DuckDB
+	@$(PY) pipeline.py export
 
 serve: setup ## show the reports and Airflow on loopback until Ctrl-C
 	@$(PY) pipeline.py serve
@@ -143,5 +150,6 @@ bench: setup-dev ## what landing, a run and a further release cost, as ratios
 
 lock: $(VENV)/uv-ready ## write the lock files anew: hashes, no addresses
 	$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements.lock
-	$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --group dev pyproject.toml -c requirements.lock -o requirements-dev.lock
+	$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --extra export pyproject.toml -c requirements.lock -o requirements-export.lock
+	$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --extra export --group dev pyproject.toml -c requirements.lock -c requirements-export.lock -o requirements-dev.lock
 	echo "uv" | $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header - -o requirements-uv.lock

@@ -185,6 +185,21 @@ def report() -> None:
 
 
 @app.command()
+def export() -> None:
+    """Writes the marts that readers see as files, as far as they may be handed on; says where they lie."""
+    from reporting.export import missing
+
+    profile = _profile()
+    with _told(Console()):
+        if why := missing():
+            raise ValueError(why)
+        from reporting.export.make import export as write
+
+        migrate.to_head(profile)
+        print(write(profile))
+
+
+@app.command()
 def serve(port: Annotated[int, typer.Option(help="Of the reports; a free one if 0.")] = 0) -> None:
     """Shows the reports and Airflow on loopback until Ctrl-C."""
     from reporting.serve import serve as show

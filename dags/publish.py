@@ -53,6 +53,20 @@ def report() -> str:
         return str(site.build(profile))
 
 
+@task
+def export() -> str:
+    """Writes what was just published as files. Readers see it already, whatever becomes of this."""
+    from reporting.export import unwanted
+
+    if why := unwanted():
+        raise AirflowSkipException(why)
+    profile = load()
+    with told(profile, "export"):
+        from reporting.export.make import export as write
+
+        return str(write(profile))
+
+
 @koshi_dag(
     "warehouse",
     __doc__,
@@ -64,10 +78,10 @@ def warehouse() -> None:
     """From accepted releases to a publication."""
     begun, ended = catch_up(), summary("")
     with TaskGroup("publish", tooltip="From accepted releases to what readers see"):
-        first, last = read_anew(), report()
-        first >> settle() >> last
+        first, settled, shown, taken_away = read_anew(), settle(), report(), export()
+        first >> settled >> [shown, taken_away]
     begun >> first
-    [first, last] >> ended
+    [first, shown, taken_away] >> ended
 
 
 warehouse()

@@ -122,7 +122,8 @@ class Warehouse:
     def environment(self, profile: Profile, more: dict[str, str]) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW", "KOSHI", "DBT"))}
         return kept | {
-            "KOSHI_STATE": str(self.folder / "state"), "KOSHI_ARCHIVE": profile.archive, "KOSHI_JOURNAL": profile.journal,
+            "KOSHI_EXPORT": "0", "KOSHI_STATE": str(self.folder / "state"), "KOSHI_ARCHIVE": profile.archive,
+            "KOSHI_JOURNAL": profile.journal,
             "KOSHI_DATABASE": profile.database, "PYTHONPATH": str(ROOT), **more,
         }  # fmt: skip
 

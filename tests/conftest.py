@@ -35,6 +35,7 @@ def _state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for name in ("DATABASE_URL", "KOSHI_PROFILE", "KOSHI_ARCHIVE", "KOSHI_JOURNAL", "KOSHI_DATABASE", "KOSHI_KILL_AT"):
         os.environ.pop(name, None)
     os.environ["KOSHI_STATE"] = str(folder)
+    os.environ["KOSHI_EXPORT"] = "0"  # a run of a test makes none unless the test is about it
     # every Python process that a test starts is kept on loopback, as pytest-socket keeps this one
     os.environ["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(NO_NETWORK)))
     spare_dbt_the_stack()

@@ -34,7 +34,7 @@ def put(fs: Any, path: str, content: bytes) -> None:
     except OSError:  # a full disk stays full of what nobody reads
         part.unlink(missing_ok=True)
         raise
-    _force(target.parent)
+    force(target.parent)
 
 
 def put_folder(fs: Any, path: str, files: dict[str, bytes]) -> None:
@@ -44,7 +44,7 @@ def put_folder(fs: Any, path: str, files: dict[str, bytes]) -> None:
         put(fs, f"{unfinished}/{name}", content)
     if isinstance(fs, LocalFileSystem):
         Path(unfinished).rename(path)
-        _force(Path(path).parent)
+        force(Path(path).parent)
     else:
         fs.mv(unfinished, path, recursive=True)
 
@@ -52,18 +52,18 @@ def put_folder(fs: Any, path: str, files: dict[str, bytes]) -> None:
 def sync(fs: Any, path: str) -> None:
     """Forces a file to disk that is there already: who wrote it may have been killed before he did."""
     if isinstance(fs, LocalFileSystem):
-        _force(Path(path))
-        _force(Path(path).parent)
+        force(Path(path))
+        force(Path(path).parent)
 
 
 def _make(folder: Path) -> None:
     if not folder.is_dir():
         _make(folder.parent)
         folder.mkdir(exist_ok=True)
-        _force(folder.parent)
+        force(folder.parent)
 
 
-def _force(path: Path) -> None:
+def force(path: Path) -> None:
     """Forces a file's content, or a folder's names, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -1,7 +1,7 @@
 """Advisory locks with the holder's name: they vanish with the process that held them.
 
 Whoever holds one takes only those that stand after it here, so that no two processes wait for each other:
-`run <profile>` → `dataset <name>` → `BUILD` → `JOURNAL` → `DBT`. `reports` is taken alone.
+`run <profile>` → `dataset <name>` → `BUILD` → `JOURNAL` → `DBT`. `reports` and `export` are taken alone.
 """
 
 from __future__ import annotations

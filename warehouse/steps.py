@@ -34,6 +34,8 @@ STEPS = (
     "publish.commit",
     "prune",
     "report",
+    "export",
+    "export.latest",
 )
 
 _seconds: dict[str, float] = {}

@@ -156,7 +156,7 @@ def second_run() -> None:
     pairs, shares = [], []
     for _ in range(PAIRS):
         with tempfile.TemporaryDirectory() as name:
-            environment = dict(os.environ) | {"KOSHI_STATE": name}
+            environment = dict(os.environ) | {"KOSHI_STATE": name, "KOSHI_EXPORT": "0"}
             spent = []
             for _ in range(2):
                 before, begun = _children(), time.perf_counter()

@@ -345,7 +345,7 @@ class Live:
                 variable = f"KOSHI_BASE_URL_{code.upper()}_{name.upper()}"
                 kept[variable] = places.get(base.get(variable, ""), self.agencies.url) + urlsplit(url).path
         python = os.pathsep.join((str(self.code), str(NO_NETWORK)))
-        mine = {"KOSHI_STATE": str(self.folder / "state"), "KOSHI_PROFILE": "live", "PYTHONPATH": python}
+        mine = {"KOSHI_EXPORT": "0", "KOSHI_STATE": str(self.folder / "state"), "KOSHI_PROFILE": "live", "PYTHONPATH": python}
         return kept | dict.fromkeys(("no_proxy", "NO_PROXY"), "127.0.0.1") | mine
 
     def command(self, *words: str, base: dict[str, str] | None = None, seconds: float = 120) -> subprocess.CompletedProcess[str]:

@@ -95,6 +95,9 @@ def test_make_run_publishes_offline_and_a_second_run_finds_nothing_new(tmp_path:
     assert "1 release stands rejected" in second, "its delivery is known, and it is no better for that"
     assert first.splitlines()[-1] == "Published (exit code 0): readers now see publication 1."
     assert second.splitlines()[-1].startswith("Nothing new (exit code 0): ")
+    assert re.search(r"^seconds .*\bexport \d", first, re.MULTILINE)
+    assert not re.search(r"^seconds .*\bexport \d", second, re.MULTILINE)
+    assert (tmp_path / "sample" / "export" / "latest" / "SHA256SUMS").is_file()
     told = json.loads((tmp_path / "sample" / "run.json").read_text())
     assert (told["outcome"], told["exit_code"], told["sentence"]) == ("nothing new", 0, second.splitlines()[-1])
     assert sorted(told["datasets"]) == DECLARED

@@ -1,0 +1,192 @@
+"""What lies beside the figures: datapackage.json, the DCAT catalogue, what is not included, and the digests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from extractors.source import Redistribution, load_source, source_codes
+from reporting.export.meaning import Citation
+from reporting.export.read import Column, Read, Table
+from reporting.export.terms import HANDED_OUT, declared
+from warehouse.wording import counted
+
+KINDS = {
+    "smallint": "integer", "integer": "integer", "bigint": "integer", "numeric": "number", "double precision": "number", "real": "number",
+    "boolean": "boolean", "date": "date", "timestamp with time zone": "datetime",
+}  # fmt: skip
+MEDIA = {
+    ".csv": "text/csv",
+    ".parquet": "application/vnd.apache.parquet",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".duckdb": "application/vnd.duckdb",
+    ".xml": "application/vnd.sdmx.structure+xml;version=3.0.0",
+    ".json": "application/json",
+}
+SDMX_CSV = "application/vnd.sdmx.data+csv;version=2.0.0"
+TITLE = "Koshi: migration flows and diaspora indicators for Kazakhstan"
+CONTEXT = {
+    "dcat": "http://www.w3.org/ns/dcat#",
+    "dct": "http://purl.org/dc/terms/",
+    "spdx": "http://spdx.org/rdf/terms#",
+    "xsd": "http://www.w3.org/2001/XMLSchema#",
+}
+SUMS, NOT_INCLUDED, CATALOGUE, PACKAGE = "SHA256SUMS", "NOT_INCLUDED", "catalog.jsonld", "datapackage.json"
+
+
+@dataclass(frozen=True)
+class Digest:
+    """What is said of a file's bytes."""
+
+    size: int
+    sha256: str
+
+
+def digest(file: Path) -> Digest:
+    """Size and sha256 of a file."""
+    with file.open("rb") as content:
+        return Digest(file.stat().st_size, hashlib.file_digest(content, "sha256").hexdigest())
+
+
+def write_json(file: Path, content: Mapping[str, Any]) -> None:
+    """Writes JSON as people read it."""
+    file.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def datapackage(read: Read, may: Redistribution, tables: Sequence[Table], folder: Path) -> dict[str, Any]:
+    """The package of one class: a resource a CSV file, with types, units and licences."""
+    cited = [read.citations[name] for name in sorted({name for table in tables for name in table.datasets})]
+    return {
+        "name": f"koshi-{may}",
+        "title": TITLE,
+        "version": f"{read.number}",
+        "created": f"{read.published_at:%Y-%m-%dT%H:%M:%SZ}",
+        "licenses": _licences(cited),
+        "sources": _sources(cited),
+        "resources": [_resource(read, table, folder) for table in tables],
+    }
+
+
+def _resource(read: Read, table: Table, folder: Path) -> dict[str, Any]:
+    relation = table.relation
+    path = f"{relation.mart}/{relation.name}.csv"
+    found, cited = digest(folder / path), [read.citations[name] for name in table.datasets]
+    schema: dict[str, Any] = {"fields": [_field(column) for column in relation.columns], "missingValues": [""]}
+    if relation.is_default and relation.key:
+        schema["primaryKey"] = list(relation.key)
+    return {
+        "name": relation.name,
+        "path": path,
+        "format": "csv",
+        "mediatype": MEDIA[".csv"],
+        "encoding": "utf-8",
+        "description": relation.remark,
+        "bytes": found.size,
+        "hash": f"sha256:{found.sha256}",
+        **({"licenses": _licences(cited), "sources": _sources(cited)} if cited else {}),
+        "schema": schema,
+    }
+
+
+def _field(column: Column) -> dict[str, Any]:
+    kind = KINDS.get(column.written.partition("(")[0], "string")
+    said: dict[str, Any] = {"name": column.name, "type": kind}
+    said |= {"format": "any"} if kind == "datetime" else {}
+    said |= {"title": column.labels[2]} if column.labels[2] else {}
+    said |= {"description": column.description} if column.description else {}
+    return said | ({"unit": column.unit} if column.unit else {})
+
+
+def _licences(cited: Iterable[Citation]) -> list[dict[str, str]]:
+    return _with_paths((each.licence, each.terms_url) for each in cited)
+
+
+def _sources(cited: Iterable[Citation]) -> list[dict[str, str]]:
+    return _with_paths((each.citation, each.terms_url) for each in cited)
+
+
+def _with_paths(said: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    """Each once; what stands where an address is wanted and is none is left away."""
+    return [{"title": title} | ({"path": path} if path.startswith("http") else {}) for title, path in dict.fromkeys(said)]
+
+
+def catalogue(read: Read, titles: Mapping[str, tuple[str, Sequence[str], Sequence[Path]]], root: Path) -> dict[str, Any]:
+    """The catalogue of an export in DCAT; `titles` are description, datasets and files by the folder of each of its datasets."""
+    return {
+        "@context": CONTEXT,
+        "@id": "",
+        "@type": "dcat:Catalog",
+        "dct:title": {"@value": TITLE, "@language": "en"},
+        "dct:identifier": read.name,
+        "dct:issued": {"@value": f"{read.published_at:%Y-%m-%dT%H:%M:%SZ}", "@type": "xsd:dateTime"},
+        "dcat:dataset": [
+            {
+                "@id": f"{folder}/",
+                "@type": "dcat:Dataset",
+                "dct:title": {"@value": folder.rpartition("/")[2], "@language": "en"},
+                "dct:description": {"@value": description, "@language": "en"},
+                "dct:license": [each["title"] for each in _licences(read.citations[name] for name in datasets)],
+                "dct:source": [each["title"] for each in _sources(read.citations[name] for name in datasets)],
+                "dcat:distribution": [_distribution(file, root) for file in files],
+            }
+            for folder, (description, datasets, files) in titles.items()
+        ],
+    }
+
+
+def _distribution(file: Path, root: Path) -> dict[str, Any]:
+    path = file.relative_to(root).as_posix()
+    media = SDMX_CSV if file.suffix == ".csv" and file.parent.name == "sdmx" else MEDIA[file.suffix]
+    said = {"@type": "dcat:Distribution", "dcat:downloadURL": {"@id": path}, "dcat:mediaType": media}
+    if file.suffix == ".duckdb":  # equal rows, not equal bytes: SHA256SUMS has its digest
+        return said
+    found = digest(file)
+    checksum = {"spdx:algorithm": {"@id": "spdx:checksumAlgorithm_sha256"}, "spdx:checksumValue": found.sha256}
+    return said | {"dcat:byteSize": found.size, "spdx:checksum": checksum}
+
+
+def not_included(read: Read) -> str:
+    """What no file holds, and whom to ask for it: a dataset that may not be handed out, with the rows of each relation left out for it."""
+    lines = [
+        "Rows of these relations are in no file of this export: what they rest on may be quoted with its reference, or nobody says",
+        "how far it may be handed on. `bi` and its charts show them; ask the agency before you hand them on.",
+        "",
+        "Rows left out",
+    ]
+    for (relation, may), rows in sorted(read.left_out.items()):
+        lines.append(
+            f"  {relation}: {counted(rows, 'row')}, {may}; rest on {', '.join(sorted(read.rest_on[relation])) or 'what is not known'}"
+        )
+    if not read.left_out:
+        lines.append("  none")
+    lines += ["", "Datasets that may not be handed out"]
+    may_be = declared()
+    seen = {release.dataset for release in read.releases.values()} | may_be.keys()
+    for name in sorted(seen):
+        may = may_be.get(name, "unknown")
+        if may not in HANDED_OUT:
+            cited = read.citations[name]
+            lines += [
+                f"  {name}: {cited.title}",
+                f"    redistribution: {may}",
+                f"    reference: {cited.citation}",
+                f"    licence: {cited.licence}",
+            ]
+            lines += [f"    terms: {cited.terms_url}"] if cited.terms_url else []
+            lines += [f"    agency: {address}" for address in _addresses(name)]
+    return "\n".join(lines) + "\n"
+
+
+def _addresses(name: str) -> list[str]:
+    code = name.partition(".")[0]
+    return sorted(url for url in load_source(code).base_urls.values() if url.startswith("http")) if code in source_codes() else []
+
+
+def sums(root: Path) -> str:
+    """The digests of all files below a folder, as `sha256sum --check` reads them."""
+    files = sorted(file for file in root.rglob("*") if file.is_file() and file.name != SUMS)
+    return "".join(f"{digest(file).sha256}  {file.relative_to(root).as_posix()}\n" for file in files)

@@ -1,0 +1,259 @@
+"""One publication as readers see it, taken into files: every relation is copied in one transaction, which lasts seconds.
+
+A publication waits for whoever reads `bi`, so nothing is converted here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from extractors.source import Redistribution
+from reporting.export import sdmx
+from reporting.export.copying import dump
+from reporting.export.errors import ExportError
+from reporting.export.meaning import Citation, citations, of_columns
+from reporting.export.sdmx import Copied
+from reporting.export.terms import CLASSES, HANDED_OUT, Grounds, Release, declared
+from warehouse.connection import Connection, connect
+from warehouse.keys import hex_key
+from warehouse.profile import Profile
+
+# Relations of `bi` that say what others mean, and views of a mart: of all kinds of rows, of all vintages, of the latest period
+CATALOGUE = ("catalogue", "citation", "columns", "provenance", "relationships")
+VARIANTS = ("_all", "_latest", "_vintage")
+NO_MART = ("dim_", "bridge_", "fct_")
+FIGURES = ("smallint", "integer", "bigint", "numeric", "double precision", "real")
+RELATIONS = """
+select c.relname, c.relkind = 'v', coalesce(obj_description(c.oid, 'pg_class'), ''),
+    coalesce((select array_agg(a.attname::text order by k.place) from pg_index as i, unnest(i.indkey) with ordinality as k (number, place)
+        join pg_attribute as a on a.attnum = k.number where i.indrelid = c.oid and i.indisprimary and a.attrelid = c.oid), '{}')
+from pg_class as c where c.relnamespace = 'bi'::regnamespace and c.relkind in ('r', 'v') order by 1
+"""
+COLUMNS = """
+select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), coalesce(col_description(c.oid, a.attnum), '')
+from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+where c.relnamespace = 'bi'::regnamespace and c.relkind in ('r', 'v') order by c.relname, a.attnum
+"""
+RELEASES = """
+select r.release_key, r.source_code || '.' || r.dataset as dataset, r.attribution,
+    array(select distinct b.attribution from bi.bridge_release_origin as b where b.release_key = r.release_key) as made_by
+from bi.dim_release as r
+"""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as it is written. A key that the database keeps as a number is 16 hexadecimal digits in files: workbooks spoil 19."""
+
+    name: str
+    kind: str
+    description: str
+    unit: str = ""
+    labels: tuple[str, str, str] = ("", "", "")
+
+    @property
+    def is_key(self) -> bool:
+        """Whether it is a key that the database keeps as a number."""
+        return self.kind == "bigint" and self.name.endswith("_key")
+
+    @property
+    def written(self) -> str:
+        """Its type in files."""
+        return "text" if self.is_key else self.kind
+
+    @property
+    def is_figure(self) -> bool:
+        """Whether it is a number that is counted or measured, rather than one to sort by."""
+        return self.written.startswith(FIGURES) and self.name not in ("year", "sort_order") and not self.name.endswith("_sort_order")
+
+    @property
+    def expression(self) -> sql.Composable:
+        """How it is asked for."""
+        name = sql.Identifier(self.name)
+        if self.is_key:
+            return sql.SQL("lpad(to_hex({}), 16, '0') as {}").format(name, name)
+        if self.kind == "timestamp with time zone":
+            return sql.SQL("to_char({} at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as {}").format(name, name)
+        return sql.SQL("{}::text as {}").format(name, name) if self.kind == "boolean" else name
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A relation that readers see. `mart` is the folder it belongs in."""
+
+    name: str
+    mart: str
+    remark: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def is_default(self) -> bool:
+        """Whether it is what the mart shows first, rather than a view of it."""
+        return self.name == self.mart
+
+    @property
+    def release_columns(self) -> list[str]:
+        """The columns that say which releases a row rests on."""
+        return [column.name for column in self.columns if column.name.endswith("release_key")]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a relation that may be handed on in one class, as a CSV file."""
+
+    relation: Relation
+    may: Redistribution
+    rows: int
+    datasets: tuple[str, ...]
+    file: Path
+
+
+@dataclass
+class Read:
+    """What was read. `left_out` counts rows by relation and class, and `rest_on` names the datasets that such rows rest on."""
+
+    number: int
+    key: str
+    published_at: datetime
+    tables: list[Table] = field(default_factory=list)
+    relations: dict[str, Relation] = field(default_factory=dict)
+    releases: dict[str, Release] = field(default_factory=dict)
+    left_out: Counter[tuple[str, Redistribution]] = field(default_factory=Counter)
+    rest_on: dict[str, set[str]] = field(default_factory=dict)
+    citations: dict[str, Citation] = field(default_factory=dict)
+    sdmx: Copied = field(default_factory=lambda: Copied({}, {}))
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return f"{self.number}-{self.key}"
+
+
+def begin(connection: Connection) -> Read:
+    """Fixes what this transaction sees, and says which publication that is. Raises `ExportError` before the first."""
+    connection.execute("set transaction isolation level repeatable read read only")
+    connection.execute("set local timezone to 'UTC'")
+    connection.execute("set local statement_timeout to '60s'")
+    found = connection.execute("select number, publication_key, published_at from meta.publication where is_current").fetchone()
+    if found is None:
+        raise ExportError("nothing is published yet: `make run` publishes what passes the gates")
+    read = Read(int(found[0]), hex_key(found[1]), found[2])
+    read.relations = {relation.name: relation for relation in _relations(connection)}
+    read.releases, read.citations = _releases(connection), citations(connection)
+    return read
+
+
+def marts(profile: Profile, folder: Path) -> Read:
+    """Copies the rows of every mart into `folder`, a file for each relation and class that may be handed out."""
+    with connect(profile) as connection:
+        read = begin(connection)
+        for relation in read.relations.values():
+            if relation.mart:
+                _copy(connection, read, relation, folder)
+        sdmx.copy(connection, read, folder)
+    return read
+
+
+def _relations(connection: Connection) -> Iterator[Relation]:
+    said, columns = of_columns(connection), dict[str, list[Column]]()
+    for relation, name, kind, description in connection.execute(COLUMNS).fetchall():
+        columns.setdefault(relation, []).append(Column(name, kind, description, *said.get((relation, name), ())))
+    rows = connection.execute(RELATIONS).fetchall()
+    keys = {name: tuple(key) for name, is_view, _, key in rows if not is_view}
+    for name, _, remark, _ in rows:
+        mart = next((name.removesuffix(end) for end in VARIANTS if name.endswith(end) and name.removesuffix(end) in keys), name)
+        is_mart = not mart.startswith(NO_MART) and mart not in CATALOGUE
+        yield Relation(name, mart if is_mart else "", remark, keys.get(mart, ()), tuple(columns[name]))
+
+
+def _releases(connection: Connection) -> dict[str, Release]:
+    """The releases that readers see, by key."""
+    known, found = declared(), dict[str, Release]()
+    for row in connection.cursor(row_factory=dict_row).execute(RELEASES):
+        made_by = frozenset({row["attribution"], *row["made_by"]} - {None, ""})
+        key = hex_key(row["release_key"])
+        found[key] = Release(key, row["dataset"], made_by, known.get(row["dataset"], "unknown"))
+    return found
+
+
+def _copy(connection: Connection, read: Read, relation: Relation, folder: Path) -> None:
+    """Copies a relation, each row into the file of its class."""
+    names = relation.release_columns
+    attribution = any(column.name == "attribution" for column in relation.columns)
+    hexed = [
+        sql.SQL("lpad(to_hex({}), 16, '0')") if column.is_key else sql.SQL("{}") for column in relation.columns if column.name in names
+    ]
+    keys = sql.SQL("array[{}]::text[]").format(
+        sql.SQL(", ").join(form.format(sql.Identifier(name)) for form, name in zip(hexed, names, strict=True))
+    )
+    said = sql.SQL("attribution" if attribution else "null::text")
+    figures = [sql.Identifier(column.name) for column in relation.columns if column.is_figure]
+    any_figure = sql.SQL("num_nonnulls({}) > 0").format(sql.SQL(", ").join(figures)) if figures else sql.SQL("true")
+    ground = sql.SQL("row_to_json(row({}, {}, {}))::text").format(keys, said, any_figure)
+    source = sql.Identifier("bi", relation.name)
+    kinds = connection.execute(
+        sql.SQL("select {}, {}, {}, md5({}), count(*) from {} group by 1, 2, 3, 4 order by 4").format(
+            keys, said, any_figure, ground, source
+        )
+    ).fetchall()
+    widest = _named_by_column(connection, read, relation)
+    grounds = Grounds(read.releases, widest)
+    of_class: dict[Redistribution, list[str]] = {}
+    rows: Counter[Redistribution] = Counter()
+    rest_on: dict[Redistribution, set[str]] = {}
+    for found, text, has_figures, digest, count in kinds:
+        may, datasets = grounds.of(dict(zip(names, found, strict=True)), text, has_figures=has_figures)
+        of_class.setdefault(may, []).append(digest)
+        rest_on.setdefault(may, set()).update(datasets)
+        rows[may] += count
+    for may in CLASSES:
+        if may in HANDED_OUT and (rows[may] or (may == CLASSES[0] and not rows)):
+            file = folder / f"{relation.name}.{may}.csv"
+            where = sql.SQL("where md5({}) = any({})").format(ground, sql.Literal(of_class[may])) if may in of_class else sql.SQL("")
+            dump(connection, _ordered(relation, where), file)
+            read.tables.append(Table(relation, may, rows[may], tuple(sorted(rest_on.get(may, ()))), file))
+        elif rows[may]:
+            read.left_out[relation.name, may] += rows[may]
+            read.rest_on.setdefault(relation.name, set()).update(rest_on[may])
+
+
+def _named_by_column(connection: Connection, read: Read, relation: Relation) -> dict[str, frozenset[str]]:
+    """The releases that each release column names in any row of the mart, of whatever kind or vintage."""
+    found: dict[str, frozenset[str]] = {}
+    widest = [other for other in read.relations.values() if other.mart == relation.mart]
+    for column in relation.columns:
+        if column.name in relation.release_columns:
+            form = "lpad(to_hex({}), 16, '0')" if column.is_key else "{}"
+            asked = sql.SQL(" union ").join(
+                sql.SQL("select " + form + " from {} where {} is not null").format(
+                    sql.Identifier(column.name), sql.Identifier("bi", other.name), sql.Identifier(column.name)
+                )
+                for other in widest
+                if column in other.columns
+            )
+            found[column.name] = frozenset(key for (key,) in connection.execute(asked).fetchall() if key in read.releases)
+    return found
+
+
+def _ordered(relation: Relation, where: sql.Composable) -> sql.Composed:
+    """The rows in an order of their own: by the key, and where that is not theirs alone by all they say."""
+    kinds = {column.name: column.kind for column in relation.columns}
+    by = [
+        sql.SQL('{} collate "C"' if kinds[name] == "text" else "{}").format(sql.SQL("t.{}").format(sql.Identifier(name)))
+        for name in relation.key
+        if name in kinds
+    ]
+    return sql.SQL("select {} from {} as t {} order by {}").format(
+        sql.SQL(", ").join(column.expression for column in relation.columns),
+        sql.Identifier("bi", relation.name),
+        where,
+        sql.SQL(", ").join([*by, sql.SQL('(t.*)::text collate "C"')]),
+    )
