@@ -19,7 +19,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'"
 # a policy that only a header can give: nobody shows the page inside another
 FRAMING = "frame-ancestors 'none'"
-ANYWHERE = {"class", "id", "title", "hidden", "role", "aria-hidden", "aria-controls", "aria-current", "aria-expanded", "data-toggle"}
+ANYWHERE = {"class", "id", "title", "hidden", "role", "aria-hidden", "aria-controls", "aria-current", "aria-expanded", "data-toggle",
+            "aria-label", "lang", "tabindex"}  # fmt: skip
 PLAIN = """
 b br button caption code dd details div dl dt em footer h1 h2 h3 h4 h5 h6 header hr i label li main nav ol p pre section small span
 strong sub summary sup table tbody tfoot thead tr ul
@@ -27,7 +28,7 @@ strong sub summary sup table tbody tfoot thead tr ul
 MARKUP: Mapping[str, set[str]] = {
     **{name: set() for name in PLAIN.split()},
     "*": ANYWHERE,
-    "a": {"href"},
+    "a": {"href", "hreflang"},
     "input": {"type", "name", "checked"},
     "td": {"colspan", "rowspan"},
     "th": {"colspan", "rowspan"},

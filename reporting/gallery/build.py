@@ -27,7 +27,7 @@ GALLERY = Kind(
     {
         **MARKUP,
         **{name: set() for name in ("figure", "figcaption", "picture", *PLAIN.split())},
-        "*": MARKUP["*"] | {"lang", "tabindex", "aria-label", "aria-live", "data-words"},
+        "*": MARKUP["*"] | {"aria-live", "data-words"},
         "a": {"href", "hreflang", "download"},
         "img": {"src", "alt", "width", "height"},
         "source": {"srcset", "media"},
@@ -56,7 +56,10 @@ class Shown:
 
     def rows(self, language: Language) -> list[list[str]]:
         """The table as text."""
-        told = [(self.figures.of(name), column) for (name, _, _), column in zip(self.columns(language), self.chart.columns.values(), strict=True)]
+        told = [
+            (self.figures.of(name), column)
+            for (name, _, _), column in zip(self.columns(language), self.chart.columns.values(), strict=True)
+        ]
         return [[shown(values[at], column, language) for values, column in told] for at in range(len(self.figures.rows))]
 
     @property
@@ -122,7 +125,10 @@ def _pages(meaning: Meaning, drawn: list[Shown], site: Path) -> Iterator[tuple[s
     yield "catalogue.html", "catalogue", {"drawn": drawn}
     yield "changes.html", "changes", {"most": SHOWN}
     for name, row in meaning.datasets.items():
-        of = {"marts": [mart for mart in meaning.marts if name in mart.datasets], "drawn": [each for each in drawn if name in each.chart.datasets]}
+        of = {
+            "marts": [mart for mart in meaning.marts if name in mart.datasets],
+            "drawn": [each for each in drawn if name in each.chart.datasets],
+        }
         yield f"datasets/{name}.html", "dataset", {"dataset": row, **of}
     for mart in meaning.marts:
         seen = [each for each in drawn if mart.name in each.chart.marts]
@@ -139,6 +145,7 @@ def _write(site: Path, language: Language, path: str, template: str, meaning: Me
     page = pages.render(
         f"gallery/{template}.html.j2", GALLERY,
         t={name: said[language] for name, said in texts().words.items()}, language=language, languages=texts().languages, path=path,
-        home=up, root=f"{up}../", files_at=f"{up}../{FILES}/", sections=texts().sections, meaning=meaning, base=base_url(), edition=edition, **values,
+        home=up, root=f"{up}../", files_at=f"{up}../{FILES}/", sections=texts().sections, meaning=meaning, base=base_url(), edition=edition,
+        **values,
     )  # fmt: skip
     file.write_text(page, encoding="utf-8")

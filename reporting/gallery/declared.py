@@ -46,8 +46,9 @@ class Column(Declared):
 class Chart(Declared):
     """One chart: what is asked of `bi`, how it is drawn (Vega-Lite), and what is said of it.
 
-    In `spec` a string `$width` is the width of the drawing, `$width*0.5+3` a size that goes with it, `$unit`, `$label.<column>` and `$term.<name>` are texts in the language of
-    the page, `$world` the outlines of countries, and `$lang` inside a string is the language.
+    In `spec` a string `$width` is the width of the drawing and `$width*0.5+3` a size that goes with it; `$unit`, `$label.<column>` and
+    `$term.<name>` are texts in the language of the page, `$blue` and others colours, `$world` the outlines of countries; `$lang` inside a
+    string is the language.
     """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9-]+$", description="the permanent address, as #id")
@@ -60,7 +61,7 @@ class Chart(Declared):
     title: Said
     note: Said = Field(description="what is counted, and of whom")
     missing: Said = Field(description="what is missing, breaks, and known under-coverage")
-    terms: dict[str, Said] = {}
+    terms: dict[str, Said] = Field(default={})
     spec: dict[str, Any]
 
     @model_validator(mode="after")
@@ -112,7 +113,7 @@ def texts() -> Texts:
 
 @cache
 def charts() -> tuple[Chart, ...]:
-    """All charts in the order of their files. Raises `GalleryError` for a file that is not as `Chart` says, or a section nobody declares."""
+    """All charts in the order of their files. Raises `GalleryError` for a file that is not as `Chart` says, or whose section is unknown."""
     found: list[Chart] = []
     for file in sorted((HERE / "charts").glob("*.yml")):
         chart: Chart = _read(file, Chart)

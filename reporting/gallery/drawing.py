@@ -9,6 +9,7 @@ import re
 import textwrap
 from collections.abc import Callable
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from reporting.gallery.figures import NUMBERS, Figures
 
 VERSION = "6.1"
 PNG_SCALE = 1.2
+DRAWN_BY = version("vl-convert-python")
 # of a page on a desk and of one on a phone; a file to take away is as wide as the first
 WIDTHS = {"wide": 640, "narrow": 300}
 FONT = "Liberation Sans, Arial, Noto Sans, DejaVu Sans, sans-serif"
@@ -35,8 +37,8 @@ CONFIG: dict[str, Any] = {
     "legend": {"labelColor": INK, "titleColor": SOFT, "titleFontWeight": "normal", "labelFontSize": 12, "titleFontSize": 12,
                "orient": "top", "labelLimit": 300, "titleLimit": 300},
     "text": {"color": INK, "fontSize": 12, "font": FONT},
-    "title": {"anchor": "start", "color": INK, "fontSize": 16, "subtitleColor": SOFT, "subtitleFontSize": 11, "subtitlePadding": 6, "offset": 12,
-              "frame": "group"},
+    "title": {"anchor": "start", "color": INK, "fontSize": 16, "subtitleColor": SOFT, "subtitleFontSize": 11, "subtitlePadding": 6,
+              "offset": 12, "frame": "group"},
     "range": {"category": [PALETTE["blue"], PALETTE["orange"], PALETTE["green"], PALETTE["purple"]]},
 }  # fmt: skip
 
@@ -69,7 +71,10 @@ def spec(chart: Chart, figures: Figures, language: Language, width: str = "wide"
     made["config"] = CONFIG | {"locale": {"number": NUMBERS[language]}}
     if source is not None:
         broad = 78 if width == "wide" else 40
-        made["title"] = {"text": textwrap.wrap(chart.title[language], broad), "subtitle": textwrap.wrap(f"{chart.unit[language]}. {source}", 110)}
+        made["title"] = {
+            "text": textwrap.wrap(chart.title[language], broad),
+            "subtitle": textwrap.wrap(f"{chart.unit[language]}. {source}", 110),
+        }
     return made
 
 
@@ -102,7 +107,7 @@ class Drawings:
         return self._kept(drawn, f".{PNG_SCALE}.png", lambda: png(drawn))
 
     def _kept(self, said: str, suffix: str, draw: Callable[[], bytes]) -> bytes:
-        digest = hashlib.sha256(f"{vl_convert.__version__} {said}".encode()).hexdigest()
+        digest = hashlib.sha256(f"{DRAWN_BY} {said}".encode()).hexdigest()
         file = self.folder / f"{digest}{suffix}"
         self.used.add(file.name)
         if not file.exists():

@@ -136,7 +136,9 @@ def _mart(connection: Connection, row: Row, columns: tuple[Row, ...]) -> Mart:
 def _indicator(connection: Connection, column: Row, names: list[str]) -> Indicator:
     relation, value = sql.Identifier("bi", column["relation"]), sql.Identifier(column["column"])
     year = sql.SQL("year" if "year" in names else "null::integer")
-    asked = sql.SQL("select min({0}) filter (where {1} is not null), max({0}) filter (where {1} is not null), count({1}), count(*) from {2}")
+    asked = sql.SQL(
+        "select min({0}) filter (where {1} is not null), max({0}) filter (where {1} is not null), count({1}), count(*) from {2}"
+    )
     first, last, figures, rows = connection.execute(asked.format(year, value, relation)).fetchone() or (None, None, 0, 0)
     reasons: dict[str, int] = {}
     stems = [name for name in names if name.endswith("missing_reason")]

@@ -1,4 +1,4 @@
-"""One Chromium for many pages, spoken to by its DevTools protocol: width of the window, what it asked for, what it complained of, pictures."""
+"""One Chromium for many pages, spoken to by its own protocol: widths of the window, what a page asks for, what it complains of."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
+
+# what a browser that is started by a test leaves alone
+QUIET = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
 
 
 @dataclass
@@ -78,8 +84,7 @@ class Tab:
 @contextlib.contextmanager
 def tab(program: str, folder: Path) -> Iterator[Tab]:
     """A tab of a browser of its own, which ends with it."""
-    command = [program, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-background-networking",
-               "--disable-component-update", "--disable-sync", "--remote-debugging-port=0", f"--user-data-dir={folder}", "about:blank"]  # fmt: skip
+    command = [program, *QUIET, "--hide-scrollbars", "--remote-debugging-port=0", f"--user-data-dir={folder}", "about:blank"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             said, deadline = folder / "DevToolsActivePort", time.monotonic() + 60

@@ -18,16 +18,12 @@ from extractors.source import load_source
 from reporting import serve, site
 from sample.answer import store
 from tests import small
+from tests.e2e.devtools import QUIET
 from tests.markup import HOSTILE, is_plain
 from warehouse import publication
 from warehouse.profile import Profile
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
-# what a browser that is started by a test leaves alone
-QUIET = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 
 
 @pytest.fixture(scope="session")
