@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -24,15 +23,6 @@ from warehouse import publication
 from warehouse.profile import Profile
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
-
-
-@pytest.fixture(scope="session")
-def browser() -> str:
-    """The program; of the session, so that without it nothing else is made ready first."""
-    found = shutil.which("chromium") or shutil.which("google-chrome")
-    if not found:
-        pytest.skip("NOT TRIED IN A BROWSER: no chromium on PATH (the system package `chromium`)")
-    return found
 
 
 def spoil(profile: Profile) -> None:
