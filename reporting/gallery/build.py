@@ -94,7 +94,8 @@ def _draw(profile: Profile, chart: Chart, meaning: Meaning, drawings: Drawings, 
     found = figures(profile, chart)
     if found.problem or not found.rows:
         return Shown(chart, found)
-    (folder / f"{chart.id}.csv").write_text(found.csv(), encoding="utf-8", newline="")
+    if chart.is_handed_on:
+        (folder / f"{chart.id}.csv").write_text(found.csv(), encoding="utf-8", newline="")
     size = (0, 0)
     for language in LANGUAGES:
         for width in drawing.WIDTHS:

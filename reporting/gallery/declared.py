@@ -11,9 +11,11 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from extractors.declared import Declared, Labels
+from extractors.source import Redistribution, load_source
 
 HERE = Path(__file__).parent
 Language = Literal["kk", "ru", "en"]
+HANDED_ON: tuple[Redistribution, ...] = ("open", "share-alike")
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 
@@ -63,6 +65,12 @@ class Chart(Declared):
     missing: Said = Field(description="what is missing, breaks, and known under-coverage")
     terms: dict[str, Said] = Field(default={})
     spec: dict[str, Any]
+
+    @property
+    def is_handed_on(self) -> bool:
+        """Whether its table may be given away as a file: all that it rests on is open, or shared alike."""
+        named = (name.partition(".") for name in self.datasets)
+        return all(load_source(source).datasets[dataset].redistribution in HANDED_ON for source, _, dataset in named)
 
     @model_validator(mode="after")
     def _knows_its_words(self) -> Chart:
