@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -41,6 +42,12 @@ def test_every_measure_says_whether_and_over_what_it_may_be_added_up() -> None:
     assert len(rates) > 30
     assert [(mart, name) for mart, name, meta in rates if meta["aggregation"] != "none"] == []
     assert len(TOTALS) >= 12
+
+
+def test_every_count_of_persons_says_whom_it_counts() -> None:
+    blocks = set(re.findall(r"{% docs (concept_\w+) %}", (ROOT / "dbt" / "models" / "docs" / "concepts.md").read_text("utf-8")))
+    counted = {meta.get("concept") for _, name, meta in MEASURES if name.endswith(("persons", "students", "_per_10000"))}
+    assert counted == blocks
 
 
 @pytest.mark.parametrize(("mart", "name", "meta"), TOTALS, ids=[f"{mart}.{name}" for mart, name, _ in TOTALS])

@@ -46,7 +46,7 @@ def test_a_public_fact_has_the_columns_of_its_core_fact_and_no_list_of_its_own()
 @pytest.mark.parametrize("file", MODELS, ids=lambda file: file.stem)
 def test_a_model_says_only_what_its_folder_cannot(file: Path) -> None:
     text = file.read_text("utf-8")
-    if "materialized" in text:
+    if re.search(r"\bmaterialized\s*=", text):
         assert file.stem in ("dim_country", "dim_region")  # two views among tables
     assert re.findall(r"\b(schema|alias|contract|unique_key|on_schema_change|incremental_strategy|tags)\s*=", text) == []
 

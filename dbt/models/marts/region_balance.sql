@@ -79,7 +79,8 @@ members as (
     from regions
 ),
 
-sums as (
+-- once, and not for each row that is promised
+sums as materialized (
     select
         members.area_key,
         members.area_level,

@@ -91,7 +91,7 @@ years as (
 ),
 
 -- who held a tenth of a complete breakdown the year before or after cannot have fallen among the others: it did not report
-lacking as (
+lacking as materialized (
     select
         years.direction,
         years.area_key,
