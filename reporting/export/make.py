@@ -11,7 +11,7 @@ from typing import Any
 
 from extractors.source import Redistribution
 from reporting.export import papers, sdmx, tables
-from reporting.export.papers import CATALOGUE, NOT_INCLUDED, PACKAGE, SUMS
+from reporting.export.papers import CATALOGUE, CITATION, NOT_INCLUDED, PACKAGE, SUMS
 from reporting.export.read import Read, Table, marts
 from reporting.export.terms import HANDED_OUT
 from warehouse import durable
@@ -22,7 +22,7 @@ from warehouse.steps import reached, step
 
 LATEST, UNFINISHED = "latest", ".part"
 METADATA = ("relation", "column", "type", "unit", "label_kk", "label_ru", "label_en", "description")
-CITATION = ("dataset", "title", "citation", "licence", "terms")
+CITED = ("dataset", "title", "citation", "licence", "terms")
 
 
 def folder(profile: Profile) -> Path:
@@ -91,13 +91,19 @@ def _bundle(
         datasets = sorted({name for table in of_mart for name in table.datasets})
         listed[f"{may}/{mart}"] = (of_mart[0].relation.remark, datasets, files)
     if flows := sdmx.write(read, may, target / sdmx.FOLDER):
-        datasets = sorted({release.dataset for release in read.releases.values() if release.may == may})
+        datasets = sorted({name for flow, _, _ in flows for name in read.sdmx.datasets[flow.id, may]})
         files = [target / sdmx.FOLDER / sdmx.STRUCTURE, *(file for _, file, _ in flows)]
         listed[f"{may}/{sdmx.FOLDER}"] = ("; ".join(flow.name for flow, _, _ in flows) + " in SDMX.", datasets, files)
     database = target / ("koshi.duckdb" if may == HANDED_OUT[0] else f"koshi-{may}.duckdb")
     tables.to_duckdb(rows, database)
     listed[may] = ("All tables of this class in one file.", sorted({name for table in found for name in table.datasets}), [database])
+    (target / CITATION).write_text(papers.citation(read, may, _all_datasets(read, may, found)), encoding="utf-8")
     papers.write_json(target / PACKAGE, papers.datapackage(read, may, found, target))
+
+
+def _all_datasets(read: Read, may: Redistribution, found: list[Table]) -> list[str]:
+    of_flows = [datasets for (_, each), datasets in read.sdmx.datasets.items() if each == may]
+    return sorted({name for datasets in (*(table.datasets for table in found), *of_flows) for name in datasets})
 
 
 def _sheets(read: Read, table: Table, loaded: Any) -> list[tuple[str, Sequence[str], Any]]:
@@ -112,7 +118,7 @@ def _sheets(read: Read, table: Table, loaded: Any) -> list[tuple[str, Sequence[s
     return [
         ("data", [column.name for column in relation.columns], rows),
         ("metadata", METADATA, [(relation.name, None, publication, *[None] * 4, relation.remark), *said]),
-        ("citation", CITATION, [(each.dataset, each.title, each.citation, each.licence, each.terms_url) for each in cited]),
+        ("citation", CITED, [(each.dataset, each.title, each.citation, each.licence, each.terms_url) for each in cited]),
     ]
 
 

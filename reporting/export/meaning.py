@@ -31,11 +31,12 @@ def citations(connection: Connection) -> dict[str, Citation]:
     """The citation of each dataset that readers see and of each that is declared, by `source.dataset`."""
     declared = {f"{code}.{name}": (source, dataset) for code, source in _sources() for name, dataset in source.datasets.items()}
     said: dict[str, tuple[list[str], list[str]]] = {}
-    for name, licence, attribution in connection.execute(
+    rows = connection.execute(
         "select source_code || '.' || dataset, licence, attribution from bi.dim_release"
         " union select r.source_code || '.' || r.dataset, b.licence, b.attribution"
-        " from bi.bridge_release_origin as b join bi.dim_release as r using (release_key) order by 1, 2, 3"
-    ).fetchall():
+        " from bi.bridge_release_origin as b join bi.dim_release as r using (release_key)"
+    ).fetchall()
+    for name, licence, attribution in sorted(rows, key=str):  # not by the database's idea of an alphabet
         licences, attributions = said.setdefault(name, ([], []))
         licences += [licence] * (bool(licence) and licence not in licences)
         attributions += [attribution] * (bool(attribution) and attribution not in attributions)

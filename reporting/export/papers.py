@@ -32,10 +32,15 @@ TITLE = "Koshi: migration flows and diaspora indicators for Kazakhstan"
 CONTEXT = {
     "dcat": "http://www.w3.org/ns/dcat#",
     "dct": "http://purl.org/dc/terms/",
+    "foaf": "http://xmlns.com/foaf/0.1/",
     "spdx": "http://spdx.org/rdf/terms#",
     "xsd": "http://www.w3.org/2001/XMLSchema#",
 }
-SUMS, NOT_INCLUDED, CATALOGUE, PACKAGE = "SHA256SUMS", "NOT_INCLUDED", "catalog.jsonld", "datapackage.json"
+SUMS, NOT_INCLUDED, CITATION, CATALOGUE, PACKAGE = "SHA256SUMS", "NOT_INCLUDED", "CITATION", "catalog.jsonld", "datapackage.json"
+ASKED = {
+    "open": "Whoever hands these files on names the sources of what is handed on, as below.",
+    "share-alike": "Whoever hands these files on, or what is made of them, does so under the same licence and names the sources, as below.",
+}
 
 
 @dataclass(frozen=True)
@@ -65,8 +70,7 @@ def datapackage(read: Read, may: Redistribution, tables: Sequence[Table], folder
         "title": TITLE,
         "version": f"{read.number}",
         "created": f"{read.published_at:%Y-%m-%dT%H:%M:%SZ}",
-        "licenses": _licences(cited),
-        "sources": _sources(cited),
+        **({"licenses": _licences(cited), "sources": _sources(cited)} if cited else {}),
         "resources": [_resource(read, table, folder) for table in tables],
     }
 
@@ -122,6 +126,7 @@ def catalogue(read: Read, titles: Mapping[str, tuple[str, Sequence[str], Sequenc
         "@type": "dcat:Catalog",
         "dct:title": {"@value": TITLE, "@language": "en"},
         "dct:identifier": read.name,
+        "dct:publisher": {"@type": "foaf:Agent", "foaf:name": "The Koshi maintainers"},
         "dct:issued": {"@value": f"{read.published_at:%Y-%m-%dT%H:%M:%SZ}", "@type": "xsd:dateTime"},
         "dcat:dataset": [
             {
@@ -147,6 +152,15 @@ def _distribution(file: Path, root: Path) -> dict[str, Any]:
     found = digest(file)
     checksum = {"spdx:algorithm": {"@id": "spdx:checksumAlgorithm_sha256"}, "spdx:checksumValue": found.sha256}
     return said | {"dcat:byteSize": found.size, "spdx:checksum": checksum}
+
+
+def citation(read: Read, may: Redistribution, datasets: Iterable[str]) -> str:
+    """What who takes the files of a class must know: how its datasets are cited, and under which licence."""
+    lines = [TITLE, f"Publication {read.number} ({read.key}) of {read.published_at:%Y-%m-%d}", "", ASKED[may], ""]
+    for cited in (read.citations[name] for name in datasets):
+        lines += [f"{cited.dataset}: {cited.title}", f"  cite: {cited.citation}", f"  licence: {cited.licence}"]
+        lines += [f"  terms: {cited.terms_url}"] if cited.terms_url else []
+    return "\n".join(lines) + "\n"
 
 
 def not_included(read: Read) -> str:

@@ -74,14 +74,14 @@ class Column:
         return self.written.startswith(FIGURES) and self.name not in ("year", "sort_order") and not self.name.endswith("_sort_order")
 
     @property
-    def expression(self) -> sql.Composable:
+    def value(self) -> sql.Composable:
         """How it is asked for."""
         name = sql.Identifier(self.name)
         if self.is_key:
-            return sql.SQL("lpad(to_hex({}), 16, '0') as {}").format(name, name)
+            return sql.SQL("lpad(to_hex({}), 16, '0')").format(name)
         if self.kind == "timestamp with time zone":
-            return sql.SQL("to_char({} at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as {}").format(name, name)
-        return sql.SQL("{}::text as {}").format(name, name) if self.kind == "boolean" else name
+            return sql.SQL("to_char({} at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')").format(name)
+        return sql.SQL("{}::text").format(name) if self.kind == "boolean" else name
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,14 @@ class Relation:
         return self.name == self.mart
 
     @property
-    def release_columns(self) -> list[str]:
+    def release_columns(self) -> list[Column]:
         """The columns that say which releases a row rests on."""
-        return [column.name for column in self.columns if column.name.endswith("release_key")]
+        return [column for column in self.columns if column.name.endswith("release_key")]
+
+    @property
+    def table(self) -> sql.Identifier:
+        """Where it lies."""
+        return sql.Identifier("bi", self.name)
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,7 @@ class Read:
     left_out: Counter[tuple[str, Redistribution]] = field(default_factory=Counter)
     rest_on: dict[str, set[str]] = field(default_factory=dict)
     citations: dict[str, Citation] = field(default_factory=dict)
-    sdmx: Copied = field(default_factory=lambda: Copied({}, {}))
+    sdmx: Copied = field(default_factory=lambda: Copied({}, {}, {}))
 
     @property
     def name(self) -> str:
@@ -186,74 +191,61 @@ def _releases(connection: Connection) -> dict[str, Release]:
 
 def _copy(connection: Connection, read: Read, relation: Relation, folder: Path) -> None:
     """Copies a relation, each row into the file of its class."""
-    names = relation.release_columns
-    attribution = any(column.name == "attribution" for column in relation.columns)
-    hexed = [
-        sql.SQL("lpad(to_hex({}), 16, '0')") if column.is_key else sql.SQL("{}") for column in relation.columns if column.name in names
-    ]
-    keys = sql.SQL("array[{}]::text[]").format(
-        sql.SQL(", ").join(form.format(sql.Identifier(name)) for form, name in zip(hexed, names, strict=True))
-    )
-    said = sql.SQL("attribution" if attribution else "null::text")
-    figures = [sql.Identifier(column.name) for column in relation.columns if column.is_figure]
-    any_figure = sql.SQL("num_nonnulls({}) > 0").format(sql.SQL(", ").join(figures)) if figures else sql.SQL("true")
-    ground = sql.SQL("row_to_json(row({}, {}, {}))::text").format(keys, said, any_figure)
-    source = sql.Identifier("bi", relation.name)
+    names = [column.name for column in relation.release_columns]
+    grounds = Grounds(read.releases, _named_by_column(connection, read, relation))
+    said, digest = _grounds(relation)
     kinds = connection.execute(
-        sql.SQL("select {}, {}, {}, md5({}), count(*) from {} group by 1, 2, 3, 4 order by 4").format(
-            keys, said, any_figure, ground, source
-        )
+        sql.SQL("select {}, {}, count(*) from {} group by 1, 2, 3, 4 order by 4").format(said, digest, relation.table)
     ).fetchall()
-    widest = _named_by_column(connection, read, relation)
-    grounds = Grounds(read.releases, widest)
-    of_class: dict[Redistribution, list[str]] = {}
+    digests, rest_on = dict[Redistribution, list[str]](), dict[Redistribution, set[str]]()
     rows: Counter[Redistribution] = Counter()
-    rest_on: dict[Redistribution, set[str]] = {}
-    for found, text, has_figures, digest, count in kinds:
-        may, datasets = grounds.of(dict(zip(names, found, strict=True)), text, has_figures=has_figures)
-        of_class.setdefault(may, []).append(digest)
+    for keys, attribution, has_figures, kind, count in kinds:
+        may, datasets = grounds.of(dict(zip(names, keys, strict=True)), attribution, has_figures=has_figures)
+        digests.setdefault(may, []).append(kind)
         rest_on.setdefault(may, set()).update(datasets)
         rows[may] += count
     for may in CLASSES:
         if may in HANDED_OUT and (rows[may] or (may == CLASSES[0] and not rows)):
             file = folder / f"{relation.name}.{may}.csv"
-            where = sql.SQL("where md5({}) = any({})").format(ground, sql.Literal(of_class[may])) if may in of_class else sql.SQL("")
-            dump(connection, _ordered(relation, where), file)
+            dump(connection, _ordered(relation, sql.SQL("{} = any({})").format(digest, sql.Literal(digests.get(may, [])))), file)
             read.tables.append(Table(relation, may, rows[may], tuple(sorted(rest_on.get(may, ()))), file))
         elif rows[may]:
             read.left_out[relation.name, may] += rows[may]
             read.rest_on.setdefault(relation.name, set()).update(rest_on[may])
 
 
+def _grounds(relation: Relation) -> tuple[sql.Composable, sql.Composable]:
+    """What is asked of each row: its release keys, its attribution and whether it has figures; and a digest of the three."""
+    keys = sql.SQL("array[{}]::text[]").format(sql.SQL(", ").join(column.value for column in relation.release_columns))
+    attribution = sql.SQL("attribution" if any(column.name == "attribution" for column in relation.columns) else "null::text")
+    figures = [sql.Identifier(column.name) for column in relation.columns if column.is_figure]
+    has_figures = sql.SQL("num_nonnulls({}) > 0").format(sql.SQL(", ").join(figures)) if figures else sql.SQL("true")
+    said = sql.SQL(", ").join([keys, attribution, has_figures])
+    return said, sql.SQL("md5(row_to_json(row({}))::text)").format(said)
+
+
 def _named_by_column(connection: Connection, read: Read, relation: Relation) -> dict[str, frozenset[str]]:
     """The releases that each release column names in any row of the mart, of whatever kind or vintage."""
     found: dict[str, frozenset[str]] = {}
-    widest = [other for other in read.relations.values() if other.mart == relation.mart]
-    for column in relation.columns:
-        if column.name in relation.release_columns:
-            form = "lpad(to_hex({}), 16, '0')" if column.is_key else "{}"
-            asked = sql.SQL(" union ").join(
-                sql.SQL("select " + form + " from {} where {} is not null").format(
-                    sql.Identifier(column.name), sql.Identifier("bi", other.name), sql.Identifier(column.name)
-                )
-                for other in widest
-                if column in other.columns
-            )
-            found[column.name] = frozenset(key for (key,) in connection.execute(asked).fetchall() if key in read.releases)
+    views = [other for other in read.relations.values() if other.mart == relation.mart]
+    for name in [column.name for column in relation.release_columns]:
+        asked = sql.SQL(" union ").join(
+            sql.SQL("select {} from {}").format(column.value, other.table)
+            for other in views
+            for column in other.release_columns
+            if column.name == name
+        )
+        found[name] = frozenset(key for (key,) in connection.execute(asked).fetchall() if key in read.releases)
     return found
 
 
 def _ordered(relation: Relation, where: sql.Composable) -> sql.Composed:
     """The rows in an order of their own: by the key, and where that is not theirs alone by all they say."""
     kinds = {column.name: column.kind for column in relation.columns}
-    by = [
-        sql.SQL('{} collate "C"' if kinds[name] == "text" else "{}").format(sql.SQL("t.{}").format(sql.Identifier(name)))
-        for name in relation.key
-        if name in kinds
-    ]
-    return sql.SQL("select {} from {} as t {} order by {}").format(
-        sql.SQL(", ").join(column.expression for column in relation.columns),
-        sql.Identifier("bi", relation.name),
+    by = [sql.SQL("t.{}" + ' collate "C"' * (kinds[name] == "text")).format(sql.Identifier(name)) for name in relation.key if name in kinds]
+    return sql.SQL("select {} from {} as t where {} order by {}").format(
+        sql.SQL(", ").join(sql.SQL("{} as {}").format(column.value, sql.Identifier(column.name)) for column in relation.columns),
+        relation.table,
         where,
         sql.SQL(", ").join([*by, sql.SQL('(t.*)::text collate "C"')]),
     )

@@ -60,6 +60,11 @@ class Flow:
     own_attributes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
+    def key(self) -> list[str]:
+        """The concepts that tell its observations apart."""
+        return ["FREQ", *(dimension.concept for dimension in self.dimensions), "TIME_PERIOD"]
+
+    @property
     def attributes(self) -> dict[str, tuple[str, str]]:
         """Of each attribute what it is and where it comes from."""
         return {**ATTRIBUTES, **self.own_attributes}
@@ -150,15 +155,16 @@ class Member:
 
 @dataclass(frozen=True)
 class Copied:
-    """What was read for SDMX: the members of each codelist, and a CSV file of rows by flow and class."""
+    """What was read for SDMX: the members of each codelist; by flow and class a CSV file of rows, and the datasets that they are of."""
 
     members: dict[str, list[Member]]
     files: dict[tuple[str, Redistribution], Path]
+    datasets: dict[tuple[str, Redistribution], list[str]]
 
 
 def copy(connection: Connection, read: Read, folder: Path) -> None:
     """Copies the rows of the three facts, and the members that they are about. Rows that may not be handed out are counted."""
-    members, files = dict[str, list[Member]](), dict[tuple[str, Redistribution], Path]()
+    members, files, datasets = dict[str, list[Member]](), dict[tuple[str, Redistribution], Path](), {}
     for flow in FLOWS:
         fact = f"{flow.fact}_all" if f"{flow.fact}_all" in read.relations else flow.fact
         if fact not in read.relations:
@@ -168,12 +174,13 @@ def copy(connection: Connection, read: Read, folder: Path) -> None:
             known += [member for member in _of_dimension(connection, dimension, fact) if member not in known]
         for may, keys in _handed_out(connection, read, fact).items():
             files[flow.id, may] = folder / f"{FOLDER}.{flow.file}.{may}.csv"
+            datasets[flow.id, may] = sorted({read.releases[key].dataset for key in keys})
             _dump(connection, flow, fact, keys, files[flow.id, may])
     members["CL_OBS_STATUS"] = _of_dimension(connection, Dimension("OBS_STATUS", "", "", "obs_status"), "")
     for name, found in members.items():
         if len({member.code for member in found}) < len(found):
             raise ExportError(f"{name}: two codes are one once SDMX can take them (reporting/export/sdmx.py, WORDS)")
-    read.sdmx = Copied(members, files)
+    read.sdmx = Copied(members, files, datasets)
 
 
 def _handed_out(connection: Connection, read: Read, fact: str) -> dict[Redistribution, list[str]]:
@@ -195,7 +202,9 @@ def _handed_out(connection: Connection, read: Read, fact: str) -> dict[Redistrib
 def _of_dimension(connection: Connection, dimension: Dimension, fact: str) -> list[Member]:
     if not dimension.members:
         word = sql.SQL(WORDS).format(sql.Identifier(dimension.column))
-        rows = connection.execute(sql.SQL("select distinct {} from {} order by 1").format(word, sql.Identifier("bi", fact))).fetchall()
+        rows = connection.execute(
+            sql.SQL('select distinct {} collate "C" from {} order by 1').format(word, sql.Identifier("bi", fact))
+        ).fetchall()
         return [Member(_code(dimension, code), (code, code, code)) for (code,) in rows]
     code, *names = (sql.Identifier(f"{dimension.members}_{each}") for each in ("code", "name_kk", "name_ru", "name_en"))
     table = sql.Identifier("bi", f"dim_{dimension.members}")
@@ -233,8 +242,8 @@ def _dump(connection: Connection, flow: Flow, fact: str, keys: Sequence[str], fi
         sql.SQL(FREQ), sql.SQL(", ").join(codes), sql.SQL(TIME_PERIOD), sql.SQL(", ").join(attributes), sql.Identifier("bi", fact),
         sql.SQL(" ").join(joins), sql.Literal([_signed(key) for key in keys]),
     )  # fmt: skip
-    places = range(1, len(flow.dimensions) + 3)
-    dump(connection, query + sql.SQL(" order by " + ", ".join(f"({place})" for place in places)), file)
+    by = sql.SQL(", ").join(sql.SQL('{} collate "C"').format(sql.Identifier(concept)) for concept in flow.key)
+    dump(connection, sql.SQL("select * from ({}) as each order by {}").format(query, by), file)
 
 
 def _signed(key: str) -> int:
@@ -271,9 +280,8 @@ def _frame(flow: Flow, file: Path) -> Any:
     with file.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     frame = pd.DataFrame(rows, dtype=str)
-    key = ["FREQ", *(dimension.concept for dimension in flow.dimensions), "TIME_PERIOD"]
-    if (twice := frame.duplicated(key)).any():
-        said = ".".join(frame[twice].iloc[0][key])
+    if (twice := frame.duplicated(flow.key)).any():
+        said = ".".join(frame[twice].iloc[0][flow.key])
         raise ExportError(f"{flow.id}: two current observations of {said}: a dimension is missing in reporting/export/sdmx.py")
     return frame
 

@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
-from openpyxl.utils.exceptions import IllegalCharacterError
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from pyarrow import csv, parquet
 
 from reporting.export.errors import ExportError
@@ -127,10 +127,12 @@ def to_workbook(sheets: Sequence[tuple[str, Sequence[str], Iterable[Sequence[Any
             if number > SHEET_ROWS:
                 raise ExportError(f"{file.name}, sheet {name}: more rows than a sheet holds ({SHEET_ROWS:,})")
             try:
-                sheet.append([_cell(sheet, value) for value in row])
-            except (IllegalCharacterError, ValueError) as error:
+                cells = [_cell(sheet, value) for value in row]
+            except ValueError as error:
+                sheet.close()
                 holds = f"a cell holds at most {CELL_CHARACTERS:,} characters and none that controls"
                 raise ExportError(f"{file.name}, sheet {name}, row {number}: {holds}: {error}") from None
+            sheet.append(cells)
     raw = io.BytesIO()
     book.save(raw)
     _write_anew(raw, made_at, file)
@@ -141,8 +143,8 @@ def _cell(sheet: Any, value: Any) -> Any:
         value = str(value)
     if not isinstance(value, str):
         return value.replace(tzinfo=None) if isinstance(value, datetime) else value
-    if len(value) > CELL_CHARACTERS:
-        raise ValueError(value[:80])
+    if len(value) > CELL_CHARACTERS or ILLEGAL_CHARACTERS_RE.search(value):
+        raise ValueError(repr(value[:80]))
     if not value.startswith(TAKEN_FOR_MORE):
         return value
     cell = WriteOnlyCell(sheet, value)

@@ -8,7 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from reporting.export import papers
+import pytest
+
+from extractors.source import load_source
+from reporting.export import meaning, papers
+from reporting.export.errors import ExportError
 from reporting.export.make import export, folder
 from reporting.export.papers import SUMS
 from warehouse.connection import connect
@@ -44,3 +48,39 @@ def test_latest_is_whole_when_an_export_is_killed_and_the_next_has_the_same_byte
     assert _bytes(root) == between
     assert papers.sums(root) == (root / SUMS).read_text(encoding="utf-8")
     assert sorted(path.name for path in folder(settled).iterdir()) == sorted([root.name, "latest"])
+
+
+RELEASES = """
+create table bi.dim_release (release_key bigint, source_code text, dataset text, licence text, attribution text);
+create table bi.bridge_release_origin (release_key bigint, licence text, attribution text);
+insert into bi.dim_release values (1, 'uis', 'outbound_totals', 'CC BY-SA', 'The institute'), (2, 'gone', 'figures', 'free', 'Somebody');
+insert into bi.bridge_release_origin values (1, 'CC0', 'Another')
+"""
+SAID = """
+create table bi.columns (relation text, "column" text, unit text, label_kk text, label_ru text, label_en text);
+create table bi.citation (dataset text, citation_en text);
+insert into bi.columns values ('mart', 'persons', 'persons', 'адам', 'человек', 'Persons'), ('mart', 'code', null, 'код', 'код', 'Code');
+insert into bi.citation values ('uis.outbound_totals', 'Institute (2025). Totals.')
+"""
+
+
+def test_what_bi_says_of_columns_and_datasets_goes_before_what_sources_declare(bare: Profile) -> None:
+    with connect(bare) as connection:
+        connection.execute(RELEASES)
+        assert meaning.of_columns(connection) == {}
+        found = meaning.citations(connection)
+        assert (found["uis.outbound_totals"].citation, found["uis.outbound_totals"].licence) == ("The institute; Another", "CC BY-SA; CC0")
+        assert (found["gone.figures"].title, found["gone.figures"].terms_url) == ("gone.figures", "")  # declared no more
+        assert found["iom.missing_migrants"].citation == load_source("iom").attribution  # declared, and nothing of it is published
+        connection.execute(SAID)
+        assert meaning.of_columns(connection) == {
+            ("mart", "persons"): ("persons", ("адам", "человек", "Persons")),
+            ("mart", "code"): ("", ("код", "код", "Code")),
+        }
+        assert meaning.citations(connection)["uis.outbound_totals"].citation == "Institute (2025). Totals."
+
+
+def test_before_the_first_publication_it_says_what_to_do(bare: Profile) -> None:
+    with pytest.raises(ExportError, match="nothing is published yet: `make run`"):
+        export(bare)
+    assert not list(folder(bare).glob("[!.]*"))

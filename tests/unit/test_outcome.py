@@ -41,6 +41,13 @@ def test_a_candidate_that_was_built_and_held_is_no_run_without_work() -> None:
     assert "nothing was rebuilt" not in ended.last_line
 
 
+def test_an_export_that_fails_is_named_and_the_publication_stands() -> None:
+    log = RunLog(settled=Settled("published", number=1), failed={"export": "OSError: no space left on device"})
+    ended = outcome.of(log, [], {"warehouse.publish.export": "failed"}, 1)
+    assert ended.last_line == "Broken (exit code 1): readers now see publication 1; export failed: OSError: no space left on device."
+    assert (ended.settled, ended.publication) == ("published", 1)
+
+
 def test_a_publication_with_failed_datasets_is_one_true_sentence() -> None:
     lines = [Line("bns.population", "", "failed", "status 403"), Line("uis.outbound_totals", "", "failed", "404")]
     log = RunLog(settled=Settled("published", number=1), failed={"bns.population": "FetchError: 403"})
