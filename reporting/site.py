@@ -49,7 +49,7 @@ def _build(profile: Profile, airflow_url: str | None) -> Path:
         dbt_docs.build(profile, scratch / MODELS)
         _for_readers(profile, scratch)
     shutil.copy(pages.TEMPLATES / "koshi.css", scratch / "koshi.css")
-    page = render(found, profile, _languages(scratch), airflow_url or os.environ.get("KOSHI_AIRFLOW_URL"))
+    page = render(found, profile, airflow_url or os.environ.get("KOSHI_AIRFLOW_URL"), _languages(scratch))
     (scratch / "index.html").write_text(page, encoding="utf-8")
     folders.replace(target, scratch)
     return target / "index.html"
@@ -96,12 +96,12 @@ def refresh(profile: Profile) -> Path:
     if not exists(profile):
         return build(profile)
     scratch = page.with_suffix(f".{os.getpid()}.new")
-    scratch.write_text(render(published(profile), profile, _languages(page.parent), os.environ.get("KOSHI_AIRFLOW_URL")), encoding="utf-8")
+    scratch.write_text(render(published(profile), profile, os.environ.get("KOSHI_AIRFLOW_URL"), _languages(page.parent)), encoding="utf-8")
     scratch.replace(page)
     return page
 
 
-def render(found: Published, profile: Profile, languages: Mapping[str, str], airflow_url: str | None = None) -> str:
+def render(found: Published, profile: Profile, airflow_url: str | None = None, languages: Mapping[str, str] | None = None) -> str:
     """The first page as HTML; `languages` are those that the site for readers has pages in, with their names."""
     return pages.render(
         "page.html.j2",
@@ -109,7 +109,7 @@ def render(found: Published, profile: Profile, languages: Mapping[str, str], air
         profile=profile.name,
         make="make LIVE=1" if profile.is_live else "make",
         airflow_url=airflow_url,
-        languages=languages,
+        languages=languages or {},
         written=datetime.now(UTC),
     )  # fmt: skip
 
