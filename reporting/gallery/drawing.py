@@ -71,8 +71,9 @@ def spec(chart: Chart, figures: Figures, language: Language, width: str = "wide"
     made["config"] = CONFIG | {"locale": {"number": NUMBERS[language]}}
     if source is not None:
         broad = 78 if width == "wide" else 40
+        dated = f", {figures.year}" if figures.year else ""
         made["title"] = {
-            "text": textwrap.wrap(chart.title[language], broad),
+            "text": textwrap.wrap(f"{chart.title[language]}{dated}", broad),
             "subtitle": textwrap.wrap(f"{chart.unit[language]}. {source}", 110),
         }
     return made

@@ -37,6 +37,12 @@ class Figures:
         at = self.columns.index(column)
         return [row[at] for row in self.rows]
 
+    @property
+    def year(self) -> int | None:
+        """The year that all figures are of; None where they are of several, or of none."""
+        years = {value for value in self.of("year") if value is not None} if "year" in self.columns else set[int]()
+        return int(years.pop()) if len(years) == 1 else None
+
     def records(self) -> list[dict[str, Any]]:
         """The rows as the library that draws takes them: a number as float or int, a date as text, nothing as null."""
         return [{name: _plain(value) for name, value in zip(self.columns, row, strict=True)} for row in self.rows]

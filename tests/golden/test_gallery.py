@@ -213,3 +213,9 @@ def test_each_dataset_mart_and_indicator_has_its_page(published: Reader, site: P
             assert (site / language / "datasets" / f"{dataset}.html").exists()
     rate = (site / "ru" / "indicators" / "migration_balance.balance_per_10000.html").read_text(encoding="utf-8")
     assert "Складывать нельзя" in rate
+
+
+def test_a_picture_of_one_year_says_which(published: Reader, site: Path) -> None:
+    [(year,)] = published.execute("select max(year) from bi.region_balance where net_migration_persons is not null").fetchall()
+    assert f"Which regions win and which lose people, {year}" in " ".join((site / "en" / "index.html").read_text(encoding="utf-8").split())
+    assert f", {year}<" in (site / "gallery" / "regions-map.en.svg").read_text(encoding="utf-8")
