@@ -11,6 +11,7 @@ import yaml
 from tests.golden.conftest import Reader
 from warehouse.profile import ROOT
 
+FILES = sorted((ROOT / "dbt" / "models" / "marts").glob("_*.yml"))
 PERIOD = {"period": "period_start_date"}
 
 
@@ -18,7 +19,7 @@ def _measures() -> list[tuple[str, str, dict[str, Any]]]:
     """(mart, column, what its YAML says of it), of each column with a unit."""
     return [
         (model["name"], column["name"], meta)
-        for file in sorted((ROOT / "dbt" / "models" / "marts").glob("_*.yml"))
+        for file in FILES
         for model in yaml.safe_load(file.read_text("utf-8")).get("models") or []
         for column in model["columns"]
         if "unit" in (meta := column.get("config", {}).get("meta", {}))
@@ -42,6 +43,17 @@ def test_every_measure_says_whether_and_over_what_it_may_be_added_up() -> None:
     assert len(rates) > 30
     assert [(mart, name) for mart, name, meta in rates if meta["aggregation"] != "none"] == []
     assert len(TOTALS) >= 12
+
+
+def test_every_mart_says_which_rows_it_promises_and_which_of_them_add_up() -> None:
+    models = {model["name"]: model for file in FILES for model in yaml.safe_load(file.read_text("utf-8")).get("models") or []}
+    assert len(models) >= 19
+    said = {name: model.get("config", {}).get("meta", {}) for name, model in models.items()}
+    assert [name for name, meta in said.items() if not meta.get("promises")] == []
+    kinds = [name for name, model in models.items() if "row_kind" in {column["name"] for column in model["columns"]}]
+    assert [name for name in kinds if not said[name].get("default_partition")] == []
+    latest = [name for name, model in models.items() if "is_latest" in {column["name"] for column in model["columns"]}]
+    assert latest == [name for name, meta in said.items() if meta.get("coverage")]
 
 
 def test_every_count_of_persons_says_whom_it_counts() -> None:
