@@ -15,13 +15,13 @@ export KOSHI_PROFILE := live
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test lint unit test-system faults histories fuzz chaos bench export serve report init url dbt-env psql record status rollback unpin decide stop clean replay check check-source new-source contracts backup restore lock
+.PHONY: help setup setup-dev run test lint unit test-system faults histories fuzz chaos bench export serve report init url dbt-env psql trace record status rollback unpin decide stop clean replay check check-source new-source contracts backup restore lock
 
 # nothing is asked of a network; digests and keys of ours are hexadecimal, and the locks, journals and answers are full of them
 SECRETS := --no-verify --disable-plugin HexHighEntropyString --exclude-files '\.lock$$|^tests/journals/|^extractors/bundled/archive/'
 
 # what a person writes goes through the environment as it is: neither make nor a shell reads a quote, a dollar or a blank in it
-ASKED := NAME FROM SQL NUMBER RELEASE KIND PERSON REASON SOURCE DATASET FILE REQUEST CAPTURE RETRIEVED NOTE SEED N FOLDER
+ASKED := NAME FROM SQL RELATION KEY NUMBER RELEASE KIND PERSON REASON SOURCE DATASET FILE REQUEST CAPTURE RETRIEVED NOTE SEED N FOLDER
 $(foreach name,$(ASKED),$(eval override $(name) := $$(value $(name))))
 export $(ASKED)
 
@@ -67,7 +67,7 @@ lint: setup-dev
 unit: setup-dev
 	$(PY) -m pytest
 
-test-system: setup-dev ## what needs packages of the system (chromium); says loudly what it did not try
+test-system: setup-dev ## what needs packages of the system (chromium, drivers); says loudly what it did not try
 	$(PY) -m pytest -n 0 -m system
 
 faults: setup-dev ## whole live runs against agencies that misbehave
@@ -99,6 +99,9 @@ dbt-env: setup ## print the environment of plain dbt, for a schema of your own: 
 
 psql: setup ## ask the warehouse: make psql SQL="select ..."
 	@$(PY) pipeline.py psql
+
+trace: setup ## follow a row to the archived cell: make trace RELATION=migration_balance KEY="area_code=KAZ year=2022"
+	@$(PY) pipeline.py trace
 
 record: setup ## take in a file: SOURCE= DATASET= FILE= CAPTURE=recorded [REQUEST= RETRIEVED= NOTE=]
 	@$(PY) pipeline.py record

@@ -280,6 +280,21 @@ def status() -> None:
         datasets.show(console, datasets.lines(profile), with_releases=True)
 
 
+@app.command()
+def trace(
+    relation: Annotated[str, typer.Argument(envvar="RELATION", help="A relation of bi.")],
+    keys: Annotated[list[str] | None, typer.Argument(envvar="KEY", help="column=value, or the values of its primary key.")] = None,
+) -> None:
+    """Says where a row's numbers came from: release, answer, URL, time, sha256, position, and what stands there. Exit 1 for no row."""
+    from reporting.trace import trace as lines
+
+    profile = _profile()
+    with _told(Console(stderr=True)):
+        migrate.to_head(profile)
+        for line in lines(profile, relation, keys or []):
+            print(line)
+
+
 @app.command("check-source")
 def check_source(source: Annotated[str, typer.Argument(envvar="SOURCE", help="The source's code: its folder in extractors.")]) -> None:
     """Names every place that does not know a dataset of the source, and what to write there. Exit 1 if there is any."""

@@ -144,7 +144,8 @@ def _take_in(profile: Profile, source: str, dataset: str, intake: Intake, delive
         intake.verdicts += judge(profile, source, dataset)
         for landed in deliver(profile, source, dataset, delivery):
             intake.deliveries.append(landed)
-            intake.verdicts += judge(profile, source, dataset)
+            if not landed.known:
+                intake.verdicts += judge(profile, source, dataset)
 
     places.check(profile, source, dataset)
     intake.waiting_for = _waits_for(profile, source, dataset)

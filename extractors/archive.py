@@ -195,15 +195,17 @@ class Archive:
 
     def manifests(self) -> list[str]:
         """The paths of all manifests, of every delivery that was written to its end."""
-        folders = [
-            f"manifests/{name.replace('.', '/')}/{delivery}" for name, deliveries in self.holdings().items() for delivery in deliveries
-        ]
-        return [f"{folder}/{name}" for folder in folders for name in self._names(folder) if name.endswith(".json")]
+        held = [(*name.split("."), delivery) for name, deliveries in self.holdings().items() for delivery in deliveries]
+        return [path for source, dataset, delivery in held for path in self.manifests_of(source, dataset, delivery)]
+
+    def manifests_of(self, source: str, dataset: str, delivery: str) -> list[str]:
+        """The paths of the manifests of one delivery, in the order in which its answers were asked for."""
+        folder = f"manifests/{source}/{dataset}/{delivery}"
+        return [f"{folder}/{name}" for name in self._names(folder) if name.endswith(".json")]
 
     def snapshots(self, source: str, dataset: str, delivery: str) -> list[Snapshot]:
         """The snapshots of one delivery, in the order in which they were asked for."""
-        folder = f"manifests/{source}/{dataset}/{delivery}"
-        return [self.read_manifest(f"{folder}/{name}") for name in self._names(folder) if name.endswith(".json")]
+        return [self.read_manifest(path) for path in self.manifests_of(source, dataset, delivery)]
 
     def read_manifest(self, path: str) -> Snapshot:
         """The snapshot that a manifest describes. Raises `ArchiveError` if it is missing, or is none."""

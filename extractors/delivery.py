@@ -76,13 +76,19 @@ def source_of(profile: Profile, source_code: str) -> Source:
     return at_configured_addresses(source) if profile.is_live else source
 
 
-def land_each(profile: Profile, source: Source, dataset: str, deliveries: Iterator[list[Snapshot]]) -> Iterator[Landed]:
-    """Lands deliveries that are archived, after what other code than of that time makes of those that were landed before."""
+def land_each(profile: Profile, source: Source, dataset: str, deliveries: Iterator[list[Snapshot] | None]) -> Iterator[Landed]:
+    """Lands deliveries that are archived, after what other code than of that time makes of those that were landed before.
+
+    None stands for one that has landed as it lies there.
+    """
     archive, journal = archive_of(profile), Journal(profile.journal)
     with connect(profile, "koshi_loader") as connection:
         if anew := reparse(connection, journal, archive, source, dataset):
             yield anew
     for snapshots in deliveries:
+        if snapshots is None:
+            yield Landed(known=True)
+            continue
         for snapshot in snapshots:
             refuse(profile, source, dataset, snapshot)
         with connect(profile, "koshi_loader") as connection:
@@ -125,7 +131,7 @@ def unasked_files(source: Source) -> list[str]:
 
 def _fetched(
     profile: Profile, archive: Archive, source: Source, dataset: str, delivery: str, undeclared: list[str]
-) -> Iterator[list[Snapshot]]:
+) -> Iterator[list[Snapshot] | None]:
     """The snapshots of each delivery: one that is asked for now, or all that the archive holds, or the one of that name."""
     if asks(profile, source, dataset) and not delivery:
         with step("fetch"):
@@ -159,14 +165,23 @@ def archived(archive: Archive, source: Source, dataset: str, delivery: str = "")
 
 def _replayed(
     profile: Profile, archive: Archive, source: Source, dataset: str, wanted: str, undeclared: list[str]
-) -> Iterator[list[Snapshot]]:
+) -> Iterator[list[Snapshot] | None]:
     """The snapshots of each delivery that the archive holds; what speaks against one whose questions are not declared is added.
 
-    A delivery that has landed stays what it was when it came, whatever is declared today.
+    A delivery that has landed stays what it was when it came, whatever is declared today: None where each of its manifests is as it landed.
     """
+    landed: dict[str, list[str]] = {}
     with connect(profile, "koshi_loader") as connection:
         refuse_changed(connection, archive, source.code, dataset)
+        if not clock.was_ahead(connection, source.code, dataset, now()):
+            rows = connection.execute(
+                "select delivery, manifests from meta.delivery where (source, dataset) = (%s, %s)", [source.code, dataset]
+            )
+            landed = {delivery: sorted(manifests) for delivery, manifests in rows.fetchall()}
     for delivery in archived(archive, source, dataset, wanted):
+        if delivery in landed and archive.manifests_of(source.code, dataset, delivery) == landed[delivery]:
+            yield None
+            continue
         try:
             snapshots = _held(archive, source, dataset, delivery)
         except UndeclaredError as error:

@@ -19,6 +19,8 @@ _GROUP = "[ \u00a0\u202f]"
 _FIGURE = re.compile(
     rf"(?P<sign>[-+\u2212]?)(?P<whole>\d+|\d{{1,3}}(?:{_GROUP}\d{{3}})+)(?:[.,](?P<part>\d+))?(?P<power>[eE][-+]?\d+)?(?P<mark>{_GROUP}?\*)?"
 )
+# What is in that spelling as it stands, as most figures are
+_SPELT = re.compile(r"0|-?(?:0\.[0-9]*[1-9]|[1-9][0-9]*(?:\.[0-9]*[1-9])?)")
 
 
 class Digest(Protocol):
@@ -89,7 +91,9 @@ def one_spelling(text: str | None, decimal_marks: str = ".") -> str | None:
     `decimal_marks` are those that the agency writes. `1 234,50` and `1234.5` are one figure where the comma is among them; where it
     is not, `1,5` is no figure that we understand. The star of a preliminary figure is content and stays.
     """
-    found = _FIGURE.fullmatch(text.strip()) if text else None
+    if not text or _SPELT.fullmatch(text):
+        return text
+    found = _FIGURE.fullmatch(text.strip())
     if found is None or (found["part"] and found.string[found.start("part") - 1] not in decimal_marks):
         return text
     try:

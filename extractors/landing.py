@@ -129,7 +129,7 @@ def stage(
     connection: Connection, archive: Archive, source: str, dataset_name: str, dataset: Dataset, snapshots: Sequence[Snapshot]
 ) -> tuple[dict[str, Any], Landed]:
     """Copies the new slices of a delivery into raw; returns the journal's entry for them, and what they came to."""
-    about, result = _Delivery(source, dataset_name, dataset, snapshots), Landed()
+    about, result = _Delivery.of(connection, source, dataset_name, dataset, snapshots), Landed()
     try:
         with connection.transaction():
             parsed = parse(source, dataset, archive, snapshots)
@@ -155,6 +155,16 @@ class _Delivery:
     dataset_name: str
     dataset: Dataset
     snapshots: Sequence[Snapshot]
+    # what dates the delivery in place of the clock by which it was retrieved, if that is known to have been wrong
+    came_after: str | None
+
+    @classmethod
+    def of(cls, connection: Connection, source: str, dataset_name: str, dataset: Dataset, snapshots: Sequence[Snapshot]) -> _Delivery:
+        row = connection.execute(
+            "select came_after from meta.delivery where (source, dataset, delivery) = (%s, %s, %s)",
+            [source, dataset_name, delivery_of(snapshots)],
+        ).fetchone()
+        return cls(source, dataset_name, dataset, snapshots, row[0] if row else None)
 
     @property
     def name(self) -> str:
@@ -174,19 +184,11 @@ class _Slice:
         self.snapshots = slice_snapshots(about.snapshots, parsed, name)
         first = self.snapshots[0]
         edition = parsed.editions.get(name) or parsed.edition or first.edition
-        came_after = self._came_after()
+        came_after = about.came_after
         came = f"{came_after}/{first.retrieved_at}" if came_after else first.retrieved_at
         # of two deliveries under one label the later retrieved ranks higher
         self.rank, self.basis = (f"{edition}/{came}", "agency") if edition else (came, "retrieved")
         self.label = edition or f"retrieved {first.retrieved_at}"
-
-    def _came_after(self) -> str | None:
-        """What dates the delivery in place of the clock by which it was retrieved, if that is known to have been wrong."""
-        row = self.connection.execute(
-            "select came_after from meta.delivery where (source, dataset, delivery) = (%s, %s, %s)",
-            [self.about.source, self.about.dataset_name, self.about.name],
-        ).fetchone()
-        return row[0] if row else None
 
     def said(self, result: Landed) -> tuple[Literal["release", "confirmation", "nothing"], dict[str, Any]]:
         """What the slice says that is new, in the journal's words; `result` counts it."""

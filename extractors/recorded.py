@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,8 +22,11 @@ def refuse_edited(connection: Connection, snapshots: Sequence[Snapshot]) -> None
 def refuse_changed(connection: Connection, archive: Archive, source: str, dataset: str) -> None:
     """Raises `ArchiveError` for the first manifest of the dataset that the ledger knows and that is missing, damaged or edited."""
     known = _rows(connection, "source || '.' || dataset = %s", f"{source}.{dataset}")
-    for manifest in sorted({str(row["manifest"]) for row in known}):
-        archive.read_manifest(manifest).refuse_other([row for row in known if row["manifest"] == manifest])
+    of_manifest: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in known:
+        of_manifest[str(row["manifest"])].append(row)
+    for manifest, rows in sorted(of_manifest.items()):
+        archive.read_manifest(manifest).refuse_other(rows)
 
 
 def _rows(connection: Connection, which: str, value: object) -> list[dict[str, Any]]:

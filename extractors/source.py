@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -82,6 +83,7 @@ class Dataset(Declared):
     suite: Judged | None = Field(default=None, description="the default checks, for a dataset without checks of its own")
     after: str = Field(default="", description="the dataset of the same source that gate 1 compares it with, and that is taken in first")
     out_of_scope: str = Field(default="", description="what the agency delivers and we do not take: counted, not absorbed")
+    next_release: date | None = Field(default=None, description="the day on which the agency says that it publishes again, if it says so")
     only_transcribed: bool = Field(default=False, description="published in print only; the live profile uses the bundled transcription")
 
     @property

@@ -4,6 +4,9 @@ A workbook is a ZIP of XML parts. Each goes through one pass of expat that keeps
 nesting and numbers of rows and cells are bounded: no answer takes more memory or time than the largest sound one could. Refused with
 the cell are a formula without its stored result, a number that is none, and cells that come twice or in no order. A raised digit
 beside a figure stays a raised digit: it is never one of the figure's own.
+
+Lines whose cells are all written in the plainest way, as programs write tables of figures, are read by one expression a cell, and expat
+gets blanks in their place: it finds where a line begins, and what is wrong in the rest. Any other line is expat's own.
 """
 
 from __future__ import annotations
@@ -45,6 +48,18 @@ _RAISED = {
     "subscript": str.maketrans("0123456789+-()", "₀₁₂₃₄₅₆₇₈₉₊₋₍₎"),
 }
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
+# A cell in its plainest form, with what is in it; where there is none, whatever is left. Its text holds nothing that XML would refuse:
+# no mark, no reference, no `]]>`, no control character, and neither of the two that are none (U+FFFE, U+FFFF)
+_PLAIN_CELL = re.compile(
+    r'<c r="(?P<letters>[A-Z]{1,3})(?P<digits>[0-9]{1,7})"(?: s="(?P<style>[0-9]{1,5})")?(?: t="(?P<kind>n|s|inlineStr)")?(?:/>|>(?:'
+    r"<v>(?P<value>[-+.0-9eE]{1,40})</v>"
+    r'|<is><t(?: xml:space="preserve")?>(?P<inline>[^<>&\x00-\x1f\ufffe\uffff]+)</t></is>'
+    r")?</c>)|(?P<rest>.+)",
+    re.DOTALL,
+)
+_ROW_BEGINS, _ROW_ENDS, _SLASH = b"<row ", b"</row>", ord("/")
+# A line that is longer is handed to expat as it comes
+LONGEST_LINE = 4 * BLOCK_BYTES
 
 Value = str | int | float | bool | datetime | date | time | timedelta
 _Attributes = dict[str, str]
@@ -124,7 +139,7 @@ class Workbook:
     def lines(self, sheet: str) -> Iterator[Line]:
         """The lines of a sheet that have a filled cell. Raises `ContractError` with cell or line, now or while they are read."""
         reader = _Sheet(sheet, self._filled_cells, self)
-        for _ in self._read(self._parts[sheet], reader.start, reader.end, reader.text, f"sheet {sheet!r}"):
+        for _ in self._read(self._parts[sheet], reader.start, reader.end, reader.text, f"sheet {sheet!r}", reader.feed):
             yield from reader.lines
             reader.lines.clear()
 
@@ -210,8 +225,13 @@ class Workbook:
         end: Callable[[str], None],
         text: Callable[[str], None] | None,
         said: str = "",
+        feed: Callable[[expat.XMLParserType, bytes], int] | None = None,
     ) -> Iterator[None]:
-        """One pass over a part; what has been called for so far can be handed on after each block."""
+        """One pass over a part; what has been called for so far can be handed on after each block.
+
+        `feed` hands a block to the parser and counts its bytes.
+        """
+        feed = feed or _whole
         said, fed = said or part, 0
         parser = expat.ParserCreate(namespace_separator=" ")
         parser.buffer_text = True
@@ -220,9 +240,8 @@ class Workbook:
         with refused(said, "a readable part of an XLSX workbook"), self._zip.open(part) as source:
             while True:
                 block = source.read(BLOCK_BYTES)
-                fed += len(block)
                 try:
-                    parser.Parse(block, not block)
+                    fed += feed(parser, block)
                 except expat.ExpatError as error:
                     where = f"{said}, line {error.lineno} column {error.offset + 1}"
                     raise ContractError(where, "well-formed XML", expat.ErrorString(error.code)) from error
@@ -233,6 +252,12 @@ class Workbook:
                 yield
                 if not block:
                     return
+
+
+def _whole(parser: expat.XMLParserType, block: bytes) -> int:
+    """Hands a block to the parser as it is; returns how many bytes it got."""
+    parser.Parse(block, not block)
+    return len(block)
 
 
 def _no_doctype(said: str) -> Callable[..., None]:
@@ -354,6 +379,89 @@ class _Sheet:
         self._found: list[str] = []
         self._rich: _Rich | None = None
         self._count = self._filled = 0
+        self._parser: expat.XMLParserType | None = None
+        self._held = b""
+        self._given, self._row_at, self._is_utf8 = 0, -1, True
+
+    def feed(self, parser: expat.XMLParserType, block: bytes) -> int:
+        """Hands a block to the parser, with blanks in place of the cells that are read here; returns how many bytes it got."""
+        if self._parser is None:
+            self._parser, parser.XmlDeclHandler = parser, self._declared
+        before = self._given
+        data, self._held = self._held + block, b""
+        given, at, ends = 0, 0, -1
+        while block and (begins := data.find(_ROW_BEGINS, at)) >= 0:
+            at = data.find(b">", begins) + 1
+            if at and data[at - 2] == _SLASH:  # a line without cells
+                continue
+            if ends < at:
+                ends = data.find(_ROW_ENDS, at)
+            if not at or ends < at:  # the line goes on in the next block
+                if len(data) - begins <= LONGEST_LINE:
+                    data, self._held = data[:begins], data[begins:]
+                break
+            row_at = self._given + begins - given
+            self._give(data[given:at])
+            given = at
+            # only expat knows whether this is a line, and not a text or a comment that looks like one
+            if self._in_row and self._row_at == row_at and (length := self._plain(data[at:ends])):
+                self._give(b" " * length)
+                given = at = ends
+        self._give(data[given:], is_final=not block)
+        return self._given - before
+
+    def _give(self, data: bytes, *, is_final: bool = False) -> None:
+        self._given += len(data)
+        if self._parser:
+            self._parser.Parse(data, is_final)
+
+    def _declared(self, _version: str, encoding: str | None, _standalone: int) -> None:
+        self._is_utf8 = encoding is None or encoding.upper() == "UTF-8"
+
+    def _plain(self, content: bytes) -> int:
+        """Takes the cells of the line if all are written in the plainest way and nothing is wrong with them.
+
+        Returns their length in characters, by which expat counts columns; 0 if they are left to expat.
+        """
+        try:
+            text = content.decode() if self._is_utf8 else ""
+        except UnicodeDecodeError:
+            return 0
+        found = _PLAIN_CELL.findall(text)
+        if not found or found[-1][-1]:
+            return 0
+        cells: dict[int, Value] = {}
+        columns, last = _columns(), 0
+        inside = self._bounds.elements
+        for letters, digits, style, kind, written, inline, _ in found:
+            column = columns.get(letters, 0)
+            if digits != self._digits or column <= last:
+                return 0
+            last = column
+            if inline:
+                inside += 2  # what is in a cell that holds its text, as `start` counts it
+            value = self._plain_value(style, kind, written, inline) if written or inline else ""
+            if value is None:
+                return 0
+            if value != "":
+                cells[column] = value
+        count, filled = self._count + len(found), self._filled + len(cells)
+        if count > CELLS or filled > self._most or inside > ELEMENTS:
+            return 0
+        self._cells, self._count, self._filled, self._bounds.elements = cells, count, filled, inside
+        return len(text)
+
+    def _plain_value(self, style: str, kind: str, written: str, inline: str) -> Value | None:
+        """The value of such a cell; None where it is left to the pass that says what is wrong, or that knows dates."""
+        if inline:
+            return inline if kind == "inlineStr" and len(inline) <= LONGEST_TEXT else None
+        if kind == "s":
+            strings = self._book.strings
+            number = int(written) if written.isdecimal() and len(written) < 9 else len(strings)
+            return strings[number] if number < len(strings) and 0 < len(strings[number]) <= LONGEST_TEXT else None
+        if kind == "inlineStr" or (style and int(style) in self._book.dates):
+            return None
+        return int(written) if written.isdecimal() else _number(written)
 
     def start(self, name: str, attributes: _Attributes) -> None:
         """An element begins."""
@@ -409,6 +517,7 @@ class _Sheet:
                 f"{self._title}!A{self._number}", f"lines in order up to {LAST_ROW}, none in another", f"line {number or at} after it"
             )
         self._in_row, self._number, self._digits, self._column = True, at, str(at), 0
+        self._row_at = self._parser.CurrentByteIndex if self._parser else -1
 
     def _begin_cell(self, attributes: _Attributes) -> None:
         self._count += 1
@@ -477,11 +586,7 @@ class _Sheet:
 
     def _number_of(self, text: str) -> Value:
         text = text.strip()
-        if text.isdecimal() and text.isascii():
-            number: int | float = int(text)
-        elif _NUMBER.fullmatch(text):
-            number = float(text) if "." in text or "e" in text or "E" in text else int(text)
-        else:
+        if (number := _number(text)) is None:
             raise self._error("a number", repr(text))
         if self._style and self._style.isdecimal() and int(self._style) in self._book.dates:
             with refused(f"{self._title}!{get_column_letter(self._column)}{self._number}", "a date"):
@@ -493,6 +598,15 @@ class _Sheet:
 
     def _too_long(self) -> ContractError:
         return self._error(f"at most {LONGEST_TEXT} characters", "more")
+
+
+def _number(text: str) -> int | float | None:
+    """The number that a text is, if it is one."""
+    if text.isdecimal() and text.isascii():
+        return int(text)
+    if not _NUMBER.fullmatch(text):
+        return None
+    return float(text) if "." in text or "e" in text or "E" in text else int(text)
 
 
 @cache

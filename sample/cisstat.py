@@ -1,4 +1,4 @@
-"""Answers of CIS Stat, written from the figures of Kazakhstan and its mirrors at hand (see docs/data.md for where they were taken from)."""
+"""Answers of CIS Stat, written from the figures of Kazakhstan and its mirrors at hand (cisstat.md 10)."""
 
 from __future__ import annotations
 

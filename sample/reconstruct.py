@@ -2,7 +2,7 @@
 
     python -m sample.reconstruct INPUT_FOLDER [--archive FOLDER]
 
-`INPUT_FOLDER` holds the files described in docs/data.md, one folder an agency. What is written carries figures and codes only,
+`INPUT_FOLDER` holds the files that the generators name, one folder an agency. What is written carries figures and codes only,
 says `capture: reconstructed`, and names source, licence and attribution. Writing it again gives the same bytes.
 """
 

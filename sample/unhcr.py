@@ -1,4 +1,4 @@
-"""Answers of UNHCR, written from the figures of Kazakhstan at hand (see docs/data.md for where they were taken from)."""
+"""Answers of UNHCR, written from the figures of Kazakhstan at hand (extractors/unhcr/README.md)."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from psycopg import sql
 from warehouse.connection import connect
 from warehouse.profile import Profile
 
-# load times, and the tables that are a log of operation, or of what was looked at
-TIMES = {"recorded_at", "first_seen", "resolved_at", "published_at"}
+# load times, what was spared a second look, and the tables that are a log of operation, or of what was looked at
+TIMES = {"recorded_at", "first_seen", "resolved_at", "published_at", "is_as_shown"}
 NOT_COMPARED = {("meta", name) for name in ("run", "attempt", "schema_version", "journal_entry", "reconciliation", "shown", "shown_row")}
 
 

@@ -28,6 +28,7 @@ class World:
         self.profile, self.values, self.rules, self.builds = profile, dict[int, int](), dict[str, tuple[str, Rule]](), 0
         # what the code of the moment makes of a release, and its key
         self.columns, self.key = "dataset, slice, release_key", "dataset, slice"
+        self.indexes: tuple[str, ...] = ()
 
     def deliver(self, dataset: str, rank: str, value: int, slice_name: str = "all", edition: str = "") -> int:
         """An accepted release, as landing and gate 1 record it; returns its key."""
@@ -70,6 +71,8 @@ class World:
                 )
             )
             connection.execute(sql.SQL("alter table {}.figures add primary key ({})").format(schema, sql.SQL(self.key)))
+            for index in self.indexes:
+                connection.execute(sql.SQL("create index on {}.figures ({})").format(schema, sql.SQL(index)))
             connection.execute(sql.SQL("comment on schema {} is {}").format(schema, sql.Literal(BUILT)))
             rows = connection.execute(
                 "select dataset || '/' || slice, release_key from meta.release where release_key = any(%s)", [keys]

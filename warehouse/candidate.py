@@ -119,7 +119,12 @@ def current_publication(connection: Connection) -> tuple[int, int] | None:
 
 def shown(connection: Connection) -> frozenset[int]:
     """The releases that a publication has shown, today's or an earlier one: they are never held."""
-    return frozenset(int(key) for (key,) in connection.execute("select distinct release_key from meta.publication_release").fetchall())
+    # by index, a look for each release: each publication has a row for each of its own
+    rows = connection.execute(
+        "select release_key from meta.release as r"
+        " where exists (select 1 from meta.publication_release as p where p.release_key = r.release_key)"
+    ).fetchall()
+    return frozenset(int(key) for (key,) in rows)
 
 
 def accepted_by_person(connection: Connection) -> frozenset[int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any, LiteralString
 
 import psycopg
@@ -85,15 +86,20 @@ def refuse_unknown(entries: Sequence[Entry]) -> None:
             )
 
 
-def _insert(connection: Connection, table: str, row: dict[str, Any], *, conflict: LiteralString = "") -> None:
-    """Inserts a row whose keys an entry wrote: none of them is ever read as anything but a column's name."""
-    statement = sql.SQL("insert into {} ({}) values ({}) {}").format(
-        sql.Identifier(*table.split(".")),
-        sql.SQL(", ").join(map(sql.Identifier, row)),
-        sql.SQL(", ").join(sql.Placeholder() * len(row)),
-        sql.SQL(conflict),
-    )
-    connection.execute(statement, [Jsonb(value) if isinstance(value, (dict, list)) else value for value in row.values()])
+def _insert(connection: Connection, table: str, *rows: dict[str, Any], conflict: LiteralString = "") -> None:
+    """Inserts rows whose keys an entry wrote: none of them is ever read as anything but a column's name.
+
+    Rows with the same keys go in one batch: a delivery may have a hundred releases, and the server need not be waited for after each.
+    """
+    for keys, alike in groupby(rows, tuple):
+        statement = sql.SQL("insert into {} ({}) values ({}) {}").format(
+            sql.Identifier(*table.split(".")),
+            sql.SQL(", ").join(map(sql.Identifier, keys)),
+            sql.SQL(", ").join(sql.Placeholder() * len(keys)),
+            sql.SQL(conflict),
+        )
+        values = [[Jsonb(value) if isinstance(value, (dict, list)) else value for value in row.values()] for row in alike]
+        connection.cursor().executemany(statement, values)
 
 
 def _landed(connection: Connection, entry: Entry) -> None:
@@ -171,22 +177,27 @@ def _delivery_of(manifest: str) -> str:
 
 def _releases(connection: Connection, entry: Entry) -> None:
     manifests = {snapshot["snapshot_key"]: snapshot["manifest"] for snapshot in entry.body["snapshots"]}
+    releases: list[dict[str, Any]] = []
+    rests_on: list[dict[str, Any]] = []
     for release in entry.body["releases"]:
         snapshots = release["snapshot_keys"]
         row: dict[str, Any] = {"delivery": _delivery_of(manifests[snapshots[0]])} if "delivery" not in release else {}
         row |= {key: value for key, value in release.items() if key != "snapshot_keys"}
-        _forget(connection, row["release_key"])
-        _insert(connection, "meta.release", row | {"recorded_at": entry.at})
-        for position, key in enumerate(snapshots):
-            _insert(connection, "meta.release_snapshot", {"release_key": row["release_key"], "snapshot_key": key, "position": position})
-    for confirmation in entry.body["confirmations"]:
-        _insert(connection, "meta.confirmation", confirmation | {"recorded_at": entry.at}, conflict="on conflict do nothing")
+        releases.append(row | {"recorded_at": entry.at})
+        rests_on += [
+            {"release_key": row["release_key"], "snapshot_key": key, "position": position} for position, key in enumerate(snapshots)
+        ]
+    _forget(connection, [row["release_key"] for row in releases])
+    _insert(connection, "meta.release", *releases)
+    _insert(connection, "meta.release_snapshot", *rests_on)
+    confirmations = [confirmation | {"recorded_at": entry.at} for confirmation in entry.body["confirmations"]]
+    _insert(connection, "meta.confirmation", *confirmations, conflict="on conflict do nothing")
 
 
-def _forget(connection: Connection, release_key: int) -> None:
-    """Makes room for a release that an earlier version landed anew after it was rejected under other code."""
+def _forget(connection: Connection, release_keys: list[int]) -> None:
+    """Makes room for releases that an earlier version landed anew after they were rejected under other code."""
     for table in ("quality.quarantine", "meta.release_snapshot", "meta.release"):
-        connection.execute(f"delete from {table} where release_key = %s", [release_key])
+        connection.execute(f"delete from {table} where release_key = any(%s)", [release_keys])
 
 
 def _judged(connection: Connection, entry: Entry) -> None:
@@ -208,21 +219,22 @@ def _judged(connection: Connection, entry: Entry) -> None:
             ],
         )
         connection.execute("delete from quality.quarantine where release_key = %s", [verdict["release_key"]])
-        for pointer in verdict["quarantined"]:
-            _insert(
-                connection,
-                "quality.quarantine",
-                pointer | {"release_key": verdict["release_key"], "first_seen": entry.at},
-                conflict="on conflict do nothing",
-            )
+        _insert(
+            connection,
+            "quality.quarantine",
+            *[pointer | {"release_key": verdict["release_key"], "first_seen": entry.at} for pointer in verdict["quarantined"]],
+            conflict="on conflict do nothing",
+        )
     _results(connection, entry)
 
 
 def _results(connection: Connection, entry: Entry) -> None:
-    for number, result in enumerate(entry.body["results"]):
-        key = content_key("result", str(entry.sequence), str(number))
-        extra = {"result_key": key, "code_fingerprint": entry.body["code_fingerprint"], "recorded_at": entry.at}
-        _insert(connection, "quality.validation_result", result | extra)
+    extra = {"code_fingerprint": entry.body["code_fingerprint"], "recorded_at": entry.at} if entry.body["results"] else {}
+    results = [
+        result | {"result_key": content_key("result", str(entry.sequence), str(number))} | extra
+        for number, result in enumerate(entry.body["results"])
+    ]
+    _insert(connection, "quality.validation_result", *results)
 
 
 def _held(connection: Connection, entry: Entry) -> None:
@@ -266,12 +278,11 @@ def _published(connection: Connection, entry: Entry) -> None:
         " published_at = excluded.published_at",
     )
     connection.execute("delete from meta.publication_release where publication_key = %s", [key])
-    for release_key, is_current in body["releases"]:
-        _insert(
-            connection,
-            "meta.publication_release",
-            {"publication_key": key, "release_key": release_key, "is_current": is_current},
-        )
+    connection.execute(
+        "insert into meta.publication_release (publication_key, release_key, is_current)"
+        " select %s, release_key, is_current from unnest(%s::bigint[], %s::boolean[]) as shown (release_key, is_current)",
+        [key, [release_key for release_key, _ in body["releases"]], [is_current for _, is_current in body["releases"]]],
+    )
     _results(connection, entry)
     _show_states(connection, key)
     keep_last(connection, body["keep"])
@@ -290,7 +301,10 @@ def _show_states(connection: Connection, publication_key: int) -> None:
     connection.execute(
         "update meta.release as r set state = case when p.is_current then 'published' else 'superseded' end,"
         " reason = null, held_in_candidate = null, held_with = null, held_datasets = null"
-        f" from meta.publication_release as p where p.publication_key = %s and p.release_key = r.release_key and not {DECIDED}",
+        f" from meta.publication_release as p where p.publication_key = %s and p.release_key = r.release_key and not {DECIDED}"
+        # a row that says so already is not written again
+        " and (r.state <> case when p.is_current then 'published' else 'superseded' end"
+        "  or num_nonnulls(r.reason, r.held_in_candidate, r.held_with, r.held_datasets) > 0)",
         [publication_key],
     )
 

@@ -18,7 +18,8 @@ from warehouse.journal import Entry, Journal, OvertakenError
 from warehouse.keys import hex_key
 from warehouse.locks import JOURNAL, locked, until_commit
 from warehouse.profile import Profile
-from warehouse.served import PublicationError, can_show, clear, forget_before, serve, show_again, shown
+from warehouse.relation import PublicationError
+from warehouse.served import can_show, clear, forget_before, serve, show_again, shown
 from warehouse.steps import reached, step
 
 KEEP = 3
@@ -187,14 +188,23 @@ def _forget_unshown(connection: Connection) -> None:
         " where c.relnamespace = to_regnamespace(%s) and c.relkind = 'r' and a.attname = 'release_key' and not a.attisdropped order by 1",
         [core_schema()],
     ).fetchall()
-    unshown = sql.SQL(
-        "release_key not in (select pr.release_key from meta.publication_release as pr join meta.publication as p using (publication_key)"
-        " where p.is_kept)"
-    )
+    kept = "select pr.release_key from meta.publication_release as pr join meta.publication as p using (publication_key) where p.is_kept"
     for (name,) in tables:
-        connection.execute(sql.SQL("delete from {} where {}").format(sql.Identifier(core_schema(), name), unshown))
+        table = sql.Identifier(core_schema(), name)
+        # from one key to the next in the index: to look at each row costs what the warehouse holds
+        held = connection.execute(
+            sql.SQL(
+                "with recursive held as (select min(release_key) as key from {0} union all"
+                " select (select min(release_key) from {0} where release_key > key) from held where key is not null)"
+                " select key from held where key is not null and key not in ({1})"
+            ).format(table, sql.SQL(kept))
+        ).fetchall()
+        if held:
+            connection.execute(sql.SQL("delete from {} where release_key = any(%s)").format(table), [[key for (key,) in held]])
     # what went out of core is no longer found to add up there
-    connection.execute(sql.SQL("delete from meta.reconciliation where core_schema = {} and {}").format(sql.Literal(core_schema()), unshown))
+    connection.execute(
+        sql.SQL("delete from meta.reconciliation where core_schema = %s and release_key not in ({})").format(sql.SQL(kept)), [core_schema()]
+    )
 
 
 def _missing(connection: Connection, publication_key: int) -> str | None:

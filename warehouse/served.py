@@ -8,118 +8,32 @@ Of a built relation `x` the table `bi.x` has what a plain query should add up: c
 (`row_kind`), and where several agencies say something of one thing those of the preferred one (`is_preferred`). What that leaves out lies
 in `bi_rest.x`; the views `bi.x_all` (current rows of all kinds and agencies) and `bi.x_vintage` (everything) put the two together.
 The view `bi.x_latest` has of `bi.x` the last date that is complete by a rule of the relation (`is_latest`).
+
+Keys, NOT NULL and relations between tables are declared where clients look for them (decision 30). The views `bi.catalogue` and
+`bi.provenance` are over all the others (warehouse/catalogue.py).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict
 
 import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from warehouse import catalogue
 from warehouse.connection import READER, Connection
 from warehouse.readers import BOUNDS, end_readers_beyond, who_holds
+from warehouse.relation import INDEXES, Part, PublicationError, Relation, Shape, built_shape, listed, parts, shape_of
+from warehouse.statistics import analyze_changed
 from warehouse.steps import tell
 
 # Seconds that a change waits for readers: no transaction of theirs outlives the bound, and a look takes its time
 PATIENCE = BOUNDS.transaction_timeout + 60
-# A fact is a view on core, whose grain its views cannot declare
-FACT_KEY = ("series_key", "period_key")
-
-
-class PublicationError(RuntimeError):
-    """Readers cannot be shown what was asked for; they still see what they saw."""
-
-
-@dataclass(frozen=True)
-class Relation:
-    """A relation that readers see, without its suffix. `columns` are (name, type), `key` the columns of the primary key in `bi`."""
-
-    name: str
-    columns: tuple[tuple[str, str], ...]
-    key: tuple[str, ...]
-    remark: str
-    remarks: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Its columns."""
-        return tuple(name for name, _ in self.columns)
-
-    @property
-    def has_kinds(self) -> bool:
-        """Whether rows are leaves, subtotals or totals."""
-        return "row_kind" in self.names
-
-    @property
-    def has_agencies(self) -> bool:
-        """Whether several agencies say something of one thing, of which one is preferred."""
-        return "is_preferred" in self.names and self.has_kinds
-
-    @property
-    def has_vintages(self) -> bool:
-        """Whether rows of earlier vintages are among them. Dimensions are whole: what joins them may be of any vintage."""
-        return "is_current" in self.names and not self.is_dimension
-
-    @property
-    def has_latest(self) -> bool:
-        """Whether rows say that they are of the last date that is complete."""
-        return "is_latest" in self.names
-
-    @property
-    def is_dimension(self) -> bool:
-        """Whether it is a dimension, or a bridge between members of dimensions."""
-        return self.name.startswith(("dim_", "bridge_"))
-
-    @property
-    def is_fact(self) -> bool:
-        """Whether it is a fact, each row of one release."""
-        return self.key == FACT_KEY and "release_key" in self.names
-
-    @property
-    def is_split(self) -> bool:
-        """Whether `bi` leaves rows out."""
-        return self.has_kinds or self.has_vintages
-
-    def stands_like(self, other: Relation | None) -> bool:
-        """Whether the two differ in remarks alone."""
-        return other is not None and (self.columns, self.key) == (other.columns, other.key)
-
-
-Shape = dict[str, Relation]
-
-
-@dataclass(frozen=True)
-class Part:
-    """One of the two tables of a relation: what `bi` has, or what it leaves out."""
-
-    relation: Relation
-    is_default: bool
-
-    @property
-    def table(self) -> sql.Identifier:
-        """Where it lies."""
-        return sql.Identifier("bi" if self.is_default else "bi_rest", self.relation.name)
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """The columns that tell its rows apart; earlier vintages of one figure differ by their release."""
-        more = ("release_key",) if not self.is_default and self.relation.is_fact else ()
-        return (*self.relation.key, *more)
-
-    def of(self, source: sql.Composable) -> sql.Composed:
-        """The rows of the source that belong here."""
-        conditions = ["is_current"] if self.relation.has_vintages else []
-        conditions += ["row_kind = 'leaf'"] if self.relation.has_kinds else []
-        conditions += ["is_preferred"] if self.relation.has_agencies else []
-        here = sql.SQL("({})").format(sql.SQL(" and ").join(map(sql.SQL, conditions or ["true"])))
-        return sql.SQL("select {} from {} where {}").format(
-            _listed(self.relation.names), source, here if self.is_default else sql.SQL("not ") + here
-        )
+# From this version on the server can know a foreign key without enforcing it
+NOT_ENFORCED = 180000
 
 
 def shown(connection: Connection) -> int | None:
@@ -143,8 +57,9 @@ def serve(connection: Connection, schema: str, publication_key: int) -> None:
     def going(part: Part) -> sql.Composed:
         return _of_releases(part, releases, _unlike(part, wanted(part)), "and t.")
 
-    built = _built_shape(connection, schema, but=borrowed)
+    built = built_shape(connection, schema, but=borrowed)
     after = {name: built[name] if name in built else before[name] for name in sorted({*built, *borrowed})}
+    after |= _views_of_all(after)
     _turn(connection, publication_key, before, after, going, wanted, as_they_are=borrowed)
 
 
@@ -170,13 +85,12 @@ def _of_releases(part: Part, releases: list[int] | None, rows: sql.Composed, joi
 def borrow(connection: Connection, schema: str, *, but: Collection[str]) -> None:
     """Makes views in a schema of all relations that readers see, but these; each has all rows of the relation. The caller commits."""
     for relation in _last_shape(connection).values():
-        if relation.name not in but:
-            views = [name for name, _, _ in _views(relation)]
+        if relation.name not in but and not relation.view:
             connection.execute(
                 sql.SQL("create view {} as select {} from {}").format(
                     sql.Identifier(schema, relation.name),
-                    _listed(relation.names),
-                    sql.Identifier("bi", views[-1] if relation.is_split else relation.name),
+                    listed(relation.names),
+                    sql.Identifier("bi", relation.widest),
                 )
             )
 
@@ -244,14 +158,14 @@ def _take_back(connection: Connection, undone: int) -> None:
             "select {} from meta.shown_row as kept, jsonb_populate_record(null::{}, kept.content) as found"
             " where kept.change_number = {} and kept.relation = {} and kept.is_default = {} and kept.went = {}"
         ).format(
-            _listed(part.relation.names, "found"), part.table,
+            listed(part.relation.names, "found"), part.table,
             *map(sql.Literal, (undone, part.relation.name, part.is_default, went)),
         )  # fmt: skip
 
     def came(part: Part) -> sql.Composed:
         return sql.SQL("exists (select from ({}) as s where {})").format(kept(part, went=False), _same(part.key))
 
-    _turn(connection, publication_key, _shape(now), _shape(then), came, lambda part: kept(part, went=True))
+    _turn(connection, publication_key, shape_of(now), shape_of(then), came, lambda part: kept(part, went=True))
 
 
 def _turn(
@@ -270,30 +184,36 @@ def _turn(
     """
     number = _begin(connection, publication_key, after)
     whole = {name for name in before.keys() | after.keys() if name not in after or not after[name].stands_like(before.get(name))}
-    _make_room(connection, [before[name] for name in sorted(whole & before.keys())], after, number)
+    if whole:  # a view of all the others goes before any of them
+        whole |= {relation.name for relation in (*before.values(), *after.values()) if relation.view}
+    _make_room(connection, [before[name] for name in before if name in whole], after, number)
     for relation in [relation for name, relation in after.items() if name not in as_they_are]:
         is_whole = relation.name in whole
         if is_whole:
             _make_tables(connection, before.get(relation.name), relation)
-        for part in _parts(relation):
+        for part in parts(relation):
             if is_whole:
                 _fill(connection, part, wanted(part))
             else:
                 _take(connection, number, part, going(part))
                 _bring(connection, number, part, wanted(part))
+            _index_addresses(connection, part)
         if is_whole:
             _make_views(connection, relation)
         if is_whole or relation != before[relation.name]:
             _remark(connection, relation)
-    _analyze(connection, number, [after[name] for name in whole & after.keys()])
-    _lock(connection, [sql.Identifier("bi", name) for name in sorted(before.keys() & after.keys())])
+    _make_indexes(connection, after)
+    analyze_changed(connection, "bi", "bi_rest")
+    tables = {name for shape in (before, after) for name, relation in shape.items() if not relation.view}
+    _lock(connection, [sql.Identifier("bi", name) for name in sorted(tables & before.keys() & after.keys())])
+    _declare(connection, after)
 
 
 def clear(connection: Connection) -> None:
     """Drops what stands in `bi` unknown to the ledger: views of an earlier layout, tables whose ledger was lost. The caller commits."""
-    rows = connection.execute(
+    rows = connection.execute(  # a view before what it reads
         "select relnamespace::regnamespace::text, relname, relkind = 'v' from pg_class"
-        " where relnamespace in (to_regnamespace('bi'), to_regnamespace('bi_rest')) and relkind in ('r', 'v') order by 3 desc, 1, 2"
+        " where relnamespace in (to_regnamespace('bi'), to_regnamespace('bi_rest')) and relkind in ('r', 'v') order by 3 desc, oid desc"
     ).fetchall()
     if rows and not _last_shape(connection):
         relations = [sql.Identifier(schema, name) for schema, name, _ in rows]
@@ -314,20 +234,19 @@ def _begin(connection: Connection, publication_key: int, shape: Shape) -> int:
 
 def _last_shape(connection: Connection) -> Shape:
     row = connection.execute("select shape from meta.shown order by change_number desc limit 1").fetchone()
-    return _shape(row[0]) if row else {}
+    return shape_of(row[0]) if row else {}
 
 
-def _shape(written: list[dict[str, Any]]) -> Shape:
+def _views_of_all(shape: Shape) -> Shape:
+    """The views over all these relations, in the order in which they are made."""
+    texts = catalogue.TEXTS
     return {
-        entry["name"]: Relation(
-            entry["name"],
-            tuple((str(name), str(kind)) for name, kind in entry["columns"]),
-            tuple(entry["key"]),
-            entry["remark"],
-            tuple((str(name), str(remark)) for name, remark in entry["remarks"]),
+        name: Relation(
+            name, tuple((column, kind) for column, (kind, _) in texts[name][1].items()), (), texts[name][0],
+            tuple((column, said) for column, (_, said) in texts[name][1].items()), view=query,
         )
-        for entry in written
-    }
+        for name, query in catalogue.definitions(shape).items()
+    }  # fmt: skip
 
 
 def _borrowed(connection: Connection, schema: str) -> set[str]:
@@ -342,39 +261,6 @@ def _borrowed(connection: Connection, schema: str) -> set[str]:
     return {str(name) for (name,) in rows}
 
 
-def _built_shape(connection: Connection, schema: str, but: Collection[str] = ()) -> Shape:
-    """The relations that a schema has built, without those that it borrows, with the key that each declares."""
-    rows = connection.execute(
-        "select c.relname, c.relkind, coalesce(obj_description(c.oid, 'pg_class'), ''),"
-        " array_agg(array[a.attname, format_type(a.atttypid, a.atttypmod), coalesce(col_description(c.oid, a.attnum), '')]"
-        "  order by a.attnum),"
-        " (select array_agg(k.attname order by array_position(i.indkey::int2[], k.attnum)) from pg_index as i"
-        "  join pg_attribute as k on k.attrelid = c.oid and k.attnum = any(i.indkey::int2[]) where i.indrelid = c.oid and i.indisprimary)"
-        " from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
-        " where c.relnamespace = to_regnamespace(%s) and c.relkind in ('r', 'v') and not c.relname = any(%s)"
-        " group by c.oid, c.relname, c.relkind order by 1",
-        [schema, sorted(but)],
-    ).fetchall()
-    found: Shape = {}
-    for name, kind, remark, columns, declared in rows:
-        names = [column for column, *_ in columns]
-        key = tuple(declared or (FACT_KEY if kind == "v" and set(FACT_KEY) <= set(names) else ()))
-        if not key:
-            raise PublicationError(f"{schema}.{name} declares no primary key: write one into its contract, readers and rollbacks need it")
-        found[name] = Relation(
-            name, tuple((column, type_) for column, type_, _ in columns), key, remark, tuple((column, said) for column, _, said in columns)
-        )
-    return found
-
-
-def _parts(relation: Relation) -> list[Part]:
-    return [Part(relation, is_default=True)] + ([Part(relation, is_default=False)] if relation.is_split else [])
-
-
-def _listed(names: tuple[str, ...], of: str = "") -> sql.Composed:
-    return sql.SQL(", ").join(sql.Identifier(*([of] if of else []), name) for name in names)
-
-
 def _same(key: tuple[str, ...]) -> sql.Composed:
     return sql.SQL(" and ").join(sql.SQL("s.{0} = t.{0}").format(sql.Identifier(name)) for name in key)
 
@@ -382,7 +268,7 @@ def _same(key: tuple[str, ...]) -> sql.Composed:
 def _unlike(part: Part, wanted: sql.Composable) -> sql.Composed:
     """Whether no wanted row is, bit by bit, the row `t`."""
     return sql.SQL("not exists (select from ({}) as s where {} and record_image_eq(row({}), row({})))").format(
-        wanted, _same(part.key), _listed(part.relation.names, "s"), _listed(part.relation.names, "t")
+        wanted, _same(part.key), listed(part.relation.names, "s"), listed(part.relation.names, "t")
     )
 
 
@@ -405,7 +291,7 @@ def _bring(connection: Connection, number: int, part: Part, wanted: sql.Composab
             "  where not exists (select from {0} as t where {3}) returning {4})"
             " insert into meta.shown_row select {5}, {6}, {7}, false, jsonb_build_object({8}) from came"
         ).format(
-            part.table, _listed(part.relation.names), wanted, _same(part.key), _listed(part.key),
+            part.table, listed(part.relation.names), wanted, _same(part.key), listed(part.key),
             sql.Literal(number), sql.Literal(part.relation.name), sql.Literal(part.is_default), pairs,
         )
     )  # fmt: skip
@@ -413,27 +299,69 @@ def _bring(connection: Connection, number: int, part: Part, wanted: sql.Composab
 
 def _fill(connection: Connection, part: Part, wanted: sql.Composable) -> None:
     """Fills an empty table and declares its key; what takes it back empties it."""
-    connection.execute(sql.SQL("insert into {} ({}) {}").format(part.table, _listed(part.relation.names), wanted))
-    connection.execute(sql.SQL("alter table {} add primary key ({})").format(part.table, _listed(part.key)))
-    if part.relation.is_fact:  # by it a publication finds the rows of the releases that come and go
-        connection.execute(sql.SQL("create index on {} (release_key)").format(part.table))
+    connection.execute(sql.SQL("insert into {} ({}) {}").format(part.table, listed(part.relation.names), wanted))
+    connection.execute(sql.SQL("alter table {} add primary key ({})").format(part.table, listed(part.key)))
+
+
+def _make_indexes(connection: Connection, after: Shape) -> None:
+    """Makes the indexes of readers' tables those that are declared."""
+    rows = connection.execute(
+        f"select nspname, relname, of.name, of.columns from ({INDEXES}) as of join pg_class as c on c.oid = of.table_oid"
+        " join pg_namespace as n on n.oid = relnamespace where nspname in ('bi', 'bi_rest')"
+    ).fetchall()
+    there = {(schema, relation, tuple(columns)): name for schema, relation, name, columns in rows}
+    for part in [part for relation in after.values() for part in parts(relation)]:
+        schema, name = "bi" if part.is_default else "bi_rest", part.relation.name
+        wanted = {*part.relation.indexes}
+        if part.relation.is_fact:  # by it a publication finds the rows of the releases that come and go
+            wanted.add(("release_key",))
+        for columns in sorted(wanted):
+            if there.pop((schema, name, columns), None) is None:
+                connection.execute(sql.SQL("create index on {} ({})").format(part.table, listed(columns)))
+    for (schema, name, _), index in there.items():
+        _lock(connection, [sql.Identifier(schema, name)])
+        connection.execute(sql.SQL("drop index {}").format(sql.SQL(index)))
+
+
+def _index_addresses(connection: Connection, part: Part) -> None:
+    """Of a fact the index by which a reader finds the row of an address."""
+    if part.relation.is_fact:
+        index = sql.Identifier(f"{part.relation.name}_address_idx")
+        way = sql.SQL(f"using hash (({catalogue.PROVENANCE_KEY.format('')}))")
+        connection.execute(sql.SQL("create index if not exists {} on {} {}").format(index, part.table, way))
 
 
 def _make_room(connection: Connection, changed: list[Relation], after: Shape, number: int) -> None:
     """Takes all rows of relations whose columns or key change, once no reader looks at them; drops those that readers no longer have."""
     if not changed:
         return
-    names = [name for relation in changed for name in (relation.name, *(view for view, _, _ in _views(relation)))]
-    _lock(connection, [sql.Identifier("bi", name) for name in names])
+    tables = [relation for relation in changed if not relation.view]
+    names = [name for relation in tables for name in (relation.name, *(view for view, _, _ in relation.views()))]
+    # a view of all the others is emptied or dropped, not locked: with it a lock takes what it reads, the ledger among it
+    first = [_without_reading(relation, after.get(relation.name)) for relation in reversed(changed) if relation.view]
+    first += [
+        sql.SQL("alter table {} drop constraint {}").format(sql.Identifier("bi", table), sql.Identifier(name))
+        for table, name, to in _relations_between(connection)
+        if not {table, to}.isdisjoint(names)
+    ]
+    _lock(connection, [sql.Identifier("bi", name) for name in names], first)
     _leave_borrowed(connection, [sql.Identifier("bi", name) for name in names])
-    for relation in changed:
-        for part in _parts(relation):
+    for relation in tables:
+        for part in parts(relation):
             _take(connection, number, part, sql.SQL("true"))
-        for name, _, _ in _views(relation):
+        for name, _, _ in relation.views():
             _without_dependents(connection, sql.SQL("drop view {}").format(sql.Identifier("bi", name)))
         if relation.name not in after:
-            for part in _parts(relation):
+            for part in parts(relation):
                 _without_dependents(connection, sql.SQL("drop table {}").format(part.table))
+
+
+def _without_reading(view: Relation, after: Relation | None) -> sql.Composed:
+    """Lets a view of all the others read none of them. What a person made on it stays where its columns do."""
+    if after is None or after.columns != view.columns:
+        return sql.SQL("drop view {}").format(sql.Identifier("bi", view.name))
+    nothing = [sql.SQL("null::{} as {}").format(sql.SQL(kind), sql.Identifier(name)) for name, kind in view.columns]
+    return sql.SQL("create or replace view {} as select {}").format(sql.Identifier("bi", view.name), sql.SQL(", ").join(nothing))
 
 
 def _without_dependents(connection: Connection, statement: sql.SQL | sql.Composed) -> None:
@@ -461,12 +389,12 @@ def _leave_borrowed(connection: Connection, relations: list[sql.Identifier]) -> 
 def _make_tables(connection: Connection, before: Relation | None, after: Relation) -> None:
     """The tables of a relation, empty, without a key; one that stands keeps its columns that stay."""
     connection.execute("set local role koshi_transformer")
-    stands = {part.is_default for part in _parts(before)} if before else set()
-    wanted = {part.is_default for part in _parts(after)}
-    for part in _parts(before) if before else []:
+    stands = {part.is_default for part in parts(before)} if before else set()
+    wanted = {part.is_default for part in parts(after)}
+    for part in parts(before) if before else []:
         if part.is_default not in wanted:
             connection.execute(sql.SQL("drop table {}").format(part.table))
-    for part in _parts(after):
+    for part in parts(after):
         if before is None or part.is_default not in stands:
             columns = sql.SQL(", ").join(sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in after.columns)
             connection.execute(sql.SQL("create table {} ({})").format(part.table, columns))
@@ -475,7 +403,8 @@ def _make_tables(connection: Connection, before: Relation | None, after: Relatio
             "select conname from pg_constraint where conrelid = %s::regclass and contype = 'p'", [part.table.as_string()]
         ).fetchall()
         steps = [sql.SQL("drop constraint {}").format(sql.Identifier(name)) for (name,) in pkey]
-        steps += [sql.SQL("alter column {} drop not null").format(sql.Identifier(name)) for name in Part(before, part.is_default).key]
+        never_null = dict.fromkeys((*Part(before, part.is_default).key, *(before.required if part.is_default else ())))
+        steps += [sql.SQL("alter column {} drop not null").format(sql.Identifier(name)) for name in never_null]
         gone = [name for name, kind in before.columns if (name, kind) not in after.columns]
         steps += [sql.SQL("drop column {}").format(sql.Identifier(name)) for name in gone]
         new = [column for column in after.columns if column not in before.columns]
@@ -485,32 +414,18 @@ def _make_tables(connection: Connection, before: Relation | None, after: Relatio
     connection.execute("reset role")
 
 
-def _views(relation: Relation) -> Iterator[tuple[str, str | None, str]]:
-    """Of each view of a relation its name, the condition on the rows left out (None: it has none of them), and the remark.
-
-    The last one has more rows than the others.
-    """
-    if relation.has_latest:
-        yield f"{relation.name}_latest", None, f"{relation.remark} Rows of the last date that is complete (is_latest)."
-    if relation.has_kinds:
-        condition = "where is_current" if relation.has_vintages else ""
-        agencies = ", of all agencies (is_preferred)" * relation.has_agencies
-        yield f"{relation.name}_all", condition, f"{relation.remark} All rows: leaves, subtotals and totals (row_kind){agencies}."
-    if relation.has_vintages:
-        yield f"{relation.name}_vintage", "", f"{relation.remark} Every row of every vintage (is_current)."
-
-
 def _make_views(connection: Connection, relation: Relation) -> None:
     connection.execute("set local role koshi_transformer")
+    if relation.view:
+        connection.execute(sql.SQL("create or replace view {} as {}").format(sql.Identifier("bi", relation.name), sql.SQL(relation.view)))
     default, rest = Part(relation, is_default=True).table, Part(relation, is_default=False).table
-    columns = _listed(relation.names)
-    for name, condition, _ in _views(relation):
-        rows = sql.SQL("select {} from {} ").format(columns, default)
+    for name, condition, _ in relation.views():
+        rows = sql.SQL("select {} from {} ").format(columns := listed(relation.names), default)
         rows += sql.SQL("where is_latest" if condition is None else "union all ")
         if condition is not None:
             rows += sql.SQL("select {} from {} {}").format(columns, rest, sql.SQL(condition))
         connection.execute(sql.SQL("create view {} as {}").format(sql.Identifier("bi", name), rows))
-    for name in (relation.name, *(name for name, _, _ in _views(relation))):
+    for name in (relation.name, *(name for name, _, _ in relation.views())):
         target = sql.Identifier("bi", name)
         connection.execute(sql.SQL("grant select, references on {} to {}").format(target, sql.Identifier(READER)))
     connection.execute("reset role")
@@ -518,11 +433,8 @@ def _make_views(connection: Connection, relation: Relation) -> None:
 
 def _remark(connection: Connection, relation: Relation) -> None:
     """Says what relation and columns mean, as their contract does."""
-    plain = f"{relation.remark} " + "Leaves only: sums do not count twice; " * relation.has_kinds
-    plain += "of one agency a year (is_preferred); " * relation.has_agencies
-    plain += f"{relation.name}_all holds all rows." * relation.has_kinds
-    said: list[tuple[str, str, str]] = [("table", relation.name, plain.strip())]
-    said += [("view", name, remark) for name, _, remark in _views(relation)]
+    said = [("view" if relation.view else "table", relation.name, relation.plain_remark)]
+    said += [("view", name, remark) for name, _, remark in relation.views()]
     statements = []
     for kind, name, remark in said:
         target = sql.Identifier("bi", name)
@@ -536,13 +448,73 @@ def _remark(connection: Connection, relation: Relation) -> None:
     connection.execute("reset role")
 
 
-def _lock(connection: Connection, relations: list[sql.Identifier]) -> None:
-    """Locks relations of readers, all at once, as soon as those who look at them have let go.
+def _declare(connection: Connection, shape: Shape) -> None:
+    """Declares what is never NULL and which table refers to which, where it is not declared; `bi` is locked by us.
+
+    A relation between tables is one that the server knows of and does not enforce: checks of the gate do, once for all rows.
+    """
+    there = connection.execute(
+        "select c.relname, a.attname from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0"
+        " where c.relnamespace = 'bi'::regnamespace and c.relkind = 'r' and not a.attisdropped and not a.attnotnull"
+    ).fetchall()
+    nullable: dict[str, list[str]] = {}
+    for name, column in there:
+        if name in shape and column in shape[name].required:
+            nullable.setdefault(name, []).append(column)
+    for name, never_null in sorted(nullable.items()):
+        steps = sql.SQL(", ").join(sql.SQL("alter column {} set not null").format(sql.Identifier(column)) for column in never_null)
+        connection.execute(sql.SQL("alter table {} {}").format(sql.Identifier("bi", name), steps))
+    wanted = _wanted_between(connection, shape)
+    for table, name, _ in _relations_between(connection):
+        if wanted.pop((table, name), None) is None:
+            connection.execute(sql.SQL("alter table {} drop constraint {}").format(sql.Identifier("bi", table), sql.Identifier(name)))
+    for (table, name), (columns, to, keys) in sorted(wanted.items()):
+        if set(shape[to].key) != set(keys):
+            _make_unique(connection, to, keys)
+        connection.execute(
+            sql.SQL("alter table {} add constraint {} foreign key ({}) references {} ({}) not enforced").format(
+                sql.Identifier("bi", table), sql.Identifier(name), listed(columns), sql.Identifier("bi", to), listed(keys)
+            )
+        )
+
+
+def _make_unique(connection: Connection, table: str, columns: tuple[str, ...]) -> None:
+    """What is referred to has an index that says that it is one row."""
+    name = "_".join((*columns, "of", table))[:63]
+    if not connection.execute("select 1 from pg_constraint where connamespace = 'bi'::regnamespace and conname = %s", [name]).fetchone():
+        unique = sql.SQL("alter table {} add constraint {} unique ({})")
+        connection.execute(unique.format(sql.Identifier("bi", table), sql.Identifier(name), listed(columns)))
+
+
+def _wanted_between(connection: Connection, shape: Shape) -> dict[tuple[str, str], tuple[tuple[str, ...], str, tuple[str, ...]]]:
+    """The relations between tables that `bi.relationships` names, by table and name; none where the server cannot leave them unenforced."""
+    if "relationships" not in shape or connection.info.server_version < NOT_ENFORCED:
+        return {}
+    rows = connection.execute("select from_relation, from_columns, to_relation, to_columns from bi.relationships").fetchall()
+    found = {}
+    for table, columns, to, keys in rows:
+        if table in shape and to in shape:
+            of, at = tuple(columns.split(", ")), tuple(keys.split(", "))
+            found[(table, "_".join((*of, "in", to))[:63])] = (of, to, at)
+    return found
+
+
+def _relations_between(connection: Connection) -> list[tuple[str, str, str]]:
+    """The declared relations between tables of `bi`: the table, the name, and the table that is referred to."""
+    rows = connection.execute(
+        "select c.conrelid::regclass::text, c.conname, c.confrelid::regclass::text from pg_constraint as c"
+        " where c.contype = 'f' and c.connamespace = 'bi'::regnamespace order by 1, 2"
+    ).fetchall()
+    return [(str(table).removeprefix("bi."), str(name), str(to).removeprefix("bi.")) for table, name, to in rows]
+
+
+def _lock(connection: Connection, relations: list[sql.Identifier], first: Sequence[sql.Composed] = ()) -> None:
+    """Locks relations of readers, all at once, as soon as those who look at them have let go; `first` is done before, likewise.
 
     Readers hold their locks only while they query or are in a transaction; sessions that are beyond their bounds are ended.
     Raises `PublicationError` with who holds them after `PATIENCE` seconds.
     """
-    if not relations:
+    if not relations and not first:
         return
     deadline, said = time.monotonic() + PATIENCE, ""
     while True:
@@ -550,7 +522,10 @@ def _lock(connection: Connection, relations: list[sql.Identifier]) -> None:
             with connection.transaction():
                 # shorter than deadlock_timeout (1 s): it is always we who give way, never a reader who is cut off
                 connection.execute("set local lock_timeout = '500ms'")
-                connection.execute(sql.SQL("lock table {} in access exclusive mode").format(sql.SQL(", ").join(relations)))
+                for statement in first:
+                    _without_dependents(connection, statement)
+                if relations:
+                    connection.execute(sql.SQL("lock table {} in access exclusive mode").format(sql.SQL(", ").join(relations)))
                 connection.execute("set local lock_timeout = 0")
                 return
         except psycopg.errors.LockNotAvailable:
@@ -563,13 +538,3 @@ def _lock(connection: Connection, relations: list[sql.Identifier]) -> None:
             tell(f"waiting for who reads: {holders}")
             said = holders
         time.sleep(0.5)  # let them finish
-
-
-def _analyze(connection: Connection, number: int, whole: list[Relation]) -> None:
-    """Statistics for the tables whose rows changed: the planner has nothing else to go by."""
-    rows = connection.execute("select distinct relation, is_default from meta.shown_row where change_number = %s", [number]).fetchall()
-    tables = {("bi" if is_default else "bi_rest", name) for name, is_default in rows}
-    tables |= {("bi" if part.is_default else "bi_rest", part.relation.name) for relation in whole for part in _parts(relation)}
-    there = connection.execute("select schemaname, tablename from pg_tables where schemaname in ('bi', 'bi_rest')").fetchall()
-    for schema, name in sorted(tables & set(there)):
-        connection.execute(sql.SQL("analyze {}").format(sql.Identifier(schema, name)))

@@ -38,7 +38,7 @@ def _of_sources(schema: str) -> Iterator[Check]:
 
 
 def _same_years(schema: str) -> Check:
-    """A year that only one of the flows has is no fault of that one: it waits for the other."""
+    """A year that only one of the flows has is no fault of that one: it waits for the other, in the same dataset but for the bureau's."""
     return none_of(
         "both flows hold the same years",
         "hold",
@@ -47,12 +47,14 @@ def _same_years(schema: str) -> Check:
         select concat('year ', year, ': arrivals ', coalesce(arrivals_persons::text, 'missing'),
             ', departures ', coalesce(departures_persons::text, 'missing')) as detail,
             array_remove(array[arrivals_release_key, departures_release_key], null) as release_keys,
-            case
-                when flows_source_code = 'cisstat' then 'cisstat.external_flows'
-                when arrivals_release_key is null then 'bns.external_arrivals'
-                when departures_release_key is null then 'bns.external_departures'
+            case there.source_code || '.' || there.dataset
+                when 'bns.external_departures' then 'bns.external_arrivals'
+                when 'bns.external_arrivals' then case when departures_release_key is null then 'bns.external_departures' end
+                else there.source_code || '.' || there.dataset
             end as waits_for
         from {schema}.migration_balance
+        left join {schema}.dim_release as there
+            on lpad(to_hex(there.release_key), 16, '0') = coalesce(arrivals_release_key, departures_release_key)
         where period_kind = 'year' and (arrivals_persons is null) <> (departures_persons is null)
         """,
     )

@@ -65,10 +65,12 @@ class _Table:
             if label and not figures and label.strip() in (*self.sheets, *LOCALITIES):
                 section, locality = self._section(line.number, label)
                 self.found.setdefault((self._name(locality), section), set())
+            if not figures:
+                continue
             table = self._name(locality)
+            about = (self.element, None, unit, self.title, section, label, locality, None, None, None)
+            self.found.setdefault((table, section), set()).update(year for year, _, _ in figures)
             for year, cell, value in figures:
-                self.found.setdefault((table, section), set()).add(year)
-                about = (self.element, None, unit, self.title, section, label, locality, None, None, None)
                 yield f"{table}/{year}-01-01", (cell, *about, year, _figure(value))
 
     def empty(self) -> Iterator[tuple[str, ContractError]]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from openpyxl.utils import get_column_letter
 
-from extractors.rows import WHOLE, Answered, ContractError, Parsed, Row
+from extractors.digest import one_spelling
+from extractors.rows import BLOCK, WHOLE, Answered, Block, ContractError, Parsed, Row, csv_lines
 from extractors.source import Dataset
 from extractors.workbook import Line as SheetLine
 from extractors.workbook import Value, Workbook
@@ -37,8 +39,11 @@ HEADER_ROW = 11
 TABLE = re.compile(r"Table \d+")
 EDITION = re.compile(r"POP/DB/MIG/Stock/Rev\.(\d{4})")
 PERIOD = re.compile(r"(19|20)\d\d(-(19|20)\d\d)?")
+# what CSV may quote a field for is among these
+NOT_AS_IT_IS = re.compile(r"[^\w .-]")
 
 Line = tuple[Any, ...]
+Texts = tuple[str | None, ...]
 
 
 def parse(dataset: Dataset, answers: Sequence[Answered]) -> Parsed:
@@ -67,6 +72,16 @@ class Columns:
     required: tuple[str, ...]
     figures: tuple[tuple[int, str, str], ...]
 
+    @cached_property
+    def known(self) -> set[int]:
+        """The positions of all columns."""
+        return {*self.about.values(), *(position for position, _, _ in self.figures)}
+
+    @cached_property
+    def lettered(self) -> list[tuple[int, str, str, str]]:
+        """Each column of figures with its letters."""
+        return [(position, get_column_letter(position + 1), block, period) for position, block, period in self.figures]
+
 
 @dataclass(frozen=True)
 class TableRows:
@@ -78,25 +93,50 @@ class TableRows:
 
     def __iter__(self) -> Iterator[Row]:
         """One row for each cell of figures. Raises `ContractError` for a line that is not one of the table's."""
+        for number, described, texts in self._lines():
+            for position, letters, block, period in self.columns.lettered:
+                yield (f"{self.sheet}!{letters}{number}", self.sheet, block, *described, period, texts.get(position))
+
+    def blocks(self) -> Iterator[Block]:
+        """The same rows, many at once. What the cells of one line, or of one column, have in common is written once."""
+        heads = [
+            (position, f"{self.sheet}!{letters}", csv_lines([(self.sheet, block)])[0], period)
+            for position, letters, block, period in self.columns.lettered
+        ]
+        addresses: list[str] = []
+        lines: list[str] = []
+        content: list[str] = []
+        for number, described, texts in self._lines():
+            # the number of the line is a place, and no content
+            about, said = csv_lines([described, described[1:]])
+            for position, letters, head, period in heads:
+                text = texts.get(position)
+                addresses.append(f"{letters}{number}")
+                lines.append(f"{head},{about},{period},{_quoted(text)}")
+                content.append(f"{head},{said},{period},{_quoted(one_spelling(text))}")
+            if len(lines) >= BLOCK:
+                yield Block(addresses, lines, content)
+                addresses, lines, content = [], [], []
+        if lines:
+            yield Block(addresses, lines, content)
+
+    def _lines(self) -> Iterator[tuple[int, Texts, dict[int, str | None]]]:
+        """Of each line its number, what describes it, and its texts by position."""
         for line in self.book.lines(self.sheet):
             if line.number > HEADER_ROW:
-                yield from self._cells(line)
+                yield line.number, *self._read(line)
 
-    def _cells(self, line: SheetLine) -> Iterator[Row]:
+    def _read(self, line: SheetLine) -> tuple[Texts, dict[int, str | None]]:
         number, texts = line.number, {column - 1: _text(cell) for column, cell in line.cells.items()}
         about = {name: texts.get(position) for name, position in self.columns.about.items()}
         for name in self.columns.required:
             if about[name] is None:
                 address = f"{self.sheet}!{get_column_letter(self.columns.about[name] + 1)}{number}"
                 raise ContractError(address, f"a {name.replace('_', ' ')}", "an empty cell")
-        known = {*self.columns.about.values(), *(position for position, _, _ in self.columns.figures)}
-        for position, text in texts.items():
-            if text is not None and position not in known:
+        for position in sorted(texts.keys() - self.columns.known):
+            if (text := texts[position]) is not None:
                 raise ContractError(f"{self.sheet}!{get_column_letter(position + 1)}{number}", "no cell outside the header", repr(text))
-        described = tuple(about.get(name) for name in ABOUT)
-        for position, block, period in self.columns.figures:
-            address = f"{self.sheet}!{get_column_letter(position + 1)}{number}"
-            yield (address, self.sheet, block, *described, period, texts.get(position))
+        return tuple(about.get(name) for name in ABOUT), texts
 
 
 def _columns(dataset: Dataset, table: str, preface: list[Line]) -> Columns:
@@ -177,8 +217,17 @@ def _filled(book: Workbook, sheet: str) -> int:
     return sum(1 for line in book.lines(sheet) if line.number > HEADER_ROW)
 
 
+def _quoted(text: str | None) -> str:
+    """The text as a field of CSV."""
+    if not text or not NOT_AS_IT_IS.search(text):
+        return text or ""
+    return csv_lines([(text,)])[0]
+
+
 def _text(cell: Value | None) -> str | None:
     """The cell as text; a whole number that the workbook keeps as a float is written without its `.0`."""
     if cell is None or cell == "":
         return None
+    if isinstance(cell, str):
+        return cell
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)

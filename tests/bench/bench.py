@@ -1,10 +1,13 @@
 """`make bench`: ratios measured in one run, medians of interleaved pairs, processor time beside walls. No timed test: a person reads them.
 
 landing          1,000,000 UIS observations from archived JSON bytes to commit, parsing and counting included, against the
-                 server's own COPY FROM of the same rows as CSV into the same table; a workbook and a CSV of the bundled archive
+                 server's own COPY FROM of the same rows as CSV into the same table; workbooks and a CSV of the bundled archive, landed, and
+                 read alone: a delivery of many slices costs what its releases do
 memory           peak of the process that lands the million, by the kernel's high-water mark
+asked            questions of a dashboard as `bi_reader` and of DuckDB, of the sample and of a million rows
 second run       `make run` that finds nothing new against the first, and the first against its steps called directly
 growth           one further release of 10,000 rows beside 0.1 M and 1 M (`KOSHI_BENCH_EDITIONS=1000`: 10 M) raw rows
+publishing       gates, a publication and a rollback by themselves
 
 docs/performance.md holds the last numbers, and what each should be.
 """
@@ -26,10 +29,11 @@ import time
 from pathlib import Path
 
 from extractors.archive import Archive, Snapshot
-from extractors.landing import land
+from extractors.landing import land, parse
 from extractors.source import load_source
 from extractors.uis.client import requests, version_request
 from tests.bench.growth import grown
+from tests.bench.publishing import published
 from tests.servers import remove_server
 from warehouse import migrate, server
 from warehouse.connection import connect, drop_database
@@ -104,8 +108,8 @@ def _dump(folder: Path, archive: Archive, snapshots: list[Snapshot]) -> Path:
     return file
 
 
-def landing() -> float:
-    """Prints the ratio of landing to the server's own COPY, and the peak of memory; returns rows a second."""
+def landing() -> None:
+    """Prints the ratio of landing to the server's own COPY, and the peak of memory."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         archive, snapshots = _archive(folder / "archive")
@@ -120,7 +124,6 @@ def landing() -> float:
     ratio = statistics.median(copy / mine for mine, copy in pairs)
     print(f"landing       {ROWS:,} rows: {ours:.2f} s; the server's own COPY {theirs:.2f} s; {ratio:.2f} of its speed")
     print(f"memory        peak while landing {ROWS:,} rows: {peak} MB")
-    return float(ROWS / ours)
 
 
 def memory(name: str) -> None:
@@ -134,27 +137,49 @@ def memory(name: str) -> None:
     print(int(peak) // 1024)
 
 
-def shapes(json_rows_per_second: float) -> None:
-    """Prints how fast rows of a workbook and of a CSV land, beside those of JSON."""
-    for shape, code, dataset in (("workbook", "undesa", "stock_by_destination_and_origin"), ("csv", "iom", "missing_migrants")):
-        source, archive = load_source(code), Archive(str(BUNDLED_ARCHIVE))
-        rates = []
-        for _ in range(PAIRS):
-            with tempfile.TemporaryDirectory() as name:
-                profile = _fresh(Path(name))
-                snapshots = archive.snapshots(code, dataset, archive.deliveries(code, dataset)[-1])
-                begun = time.perf_counter()
-                with connect(profile, "koshi_loader") as connection:
-                    landed = land(connection, Journal(profile.journal), archive, source, dataset, snapshots)
-                rates.append(landed.rows / (time.perf_counter() - begun))
-        rate = statistics.median(rates)
-        print(f"{shape:13} {landed.rows:,} rows: {rate:,.0f} rows/s, {rate / json_rows_per_second:.2f} of JSON")
+SHAPES = (
+    ("workbook, UN DESA", "undesa", "stock_by_destination_and_origin", "20250127T000000+0000"),
+    ("workbook, bureau", "bns", "population", "20230719T043156+0000"),
+    ("csv", "iom", "missing_migrants", "20250930T000000+0000"),
+)
+
+
+def shapes() -> None:
+    """Prints how fast rows of workbooks and of a CSV land and are read, beside those of JSON in the same minute."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        archive, snapshots = _archive(folder / "archive")
+        for shape, code, dataset, delivery in SHAPES:
+            pairs = [(_land_bundled(code, dataset, delivery), ROWS / _land(folder, archive, snapshots)) for _ in range(PAIRS)]
+            ours, json_rates = zip(*pairs, strict=True)
+            rows, slices, landed, read = (statistics.median(column) for column in zip(*ours, strict=True))
+            landed_share, read_share = (statistics.median(mine[at] / rate for mine, rate in pairs) for at in (2, 3))
+            print(
+                f"{shape:17} {rows:,} rows in {slices} slices: landed {landed:,.0f} rows/s, {landed_share:.2f} of JSON"
+                f" ({statistics.median(json_rates):,.0f}); read {read:,.0f} rows/s, {read_share:.2f}"
+            )
+
+
+def _land_bundled(code: str, dataset: str, delivery: str) -> tuple[int, int, float, float]:
+    """Rows, slices, and rows a second from bytes to commit and from bytes to lines of CSV."""
+    source, archive = load_source(code), Archive(str(BUNDLED_ARCHIVE))
+    snapshots = archive.snapshots(code, dataset, delivery)
+    with tempfile.TemporaryDirectory() as name:
+        profile = _fresh(Path(name))
+        begun = time.perf_counter()
+        with connect(profile, "koshi_loader") as connection:
+            landed = land(connection, Journal(profile.journal), archive, source, dataset, snapshots)
+        took = time.perf_counter() - begun
+    begun = time.perf_counter()
+    parsed = parse(code, source.dataset(dataset), archive, snapshots)
+    rows = sum(len(block.lines) for each in parsed.slices for block in parsed.blocks(each))
+    return landed.rows, len(landed.slices), landed.rows / took, rows / (time.perf_counter() - begun)
 
 
 def second_run() -> None:
-    """Prints what a run that finds nothing new costs beside the first, and the first beside what its steps take."""
+    """Prints what a run that finds nothing new costs beside the first, and the first beside what its steps take; then what it is asked."""
     pairs, shares = [], []
-    for _ in range(PAIRS):
+    for number in range(PAIRS):
         with tempfile.TemporaryDirectory() as name:
             environment = dict(os.environ) | {"KOSHI_STATE": name, "KOSHI_EXPORT": "0"}
             spent = []
@@ -164,6 +189,8 @@ def second_run() -> None:
                 spent.append((time.perf_counter() - begun, _children() - before))
                 told = json.loads((Path(name) / "sample" / "run.json").read_text("utf-8"))
                 shares.append((len(spent), sum(value for key, value in told["seconds"].items() if "." not in key) / spent[-1][0]))
+            if number == PAIRS - 1:
+                subprocess.run([sys.executable, "-m", "tests.bench.asked"], cwd=ROOT, env=environment, check=True)
             subprocess.run([sys.executable, "pipeline.py", "stop"], cwd=ROOT, env=environment, capture_output=True, check=True)
             remove_server(Path(name))
         pairs.append(spent)
@@ -185,8 +212,10 @@ if __name__ == "__main__":
     else:
         was_up = server.running() is not None
         state_root().mkdir(parents=True, exist_ok=True)
-        shapes(landing())
+        landing()
+        shapes()
         second_run()
         grown()
+        published()
         if not was_up:
             server.stop()

@@ -27,7 +27,7 @@ from warehouse import publication, runs
 from warehouse.connection import connect
 from warehouse.keys import hex_key
 from warehouse.profile import ROOT, Profile
-from warehouse.served import PublicationError
+from warehouse.relation import PublicationError
 
 PAGE = b"<!DOCTYPE html><title>Just a moment</title>"
 DECLARED = [f"{code}.{name}" for code in source_codes() for name in load_source(code).datasets]

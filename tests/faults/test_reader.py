@@ -21,7 +21,8 @@ from warehouse.connection import connect, reader_url
 from warehouse.profile import Profile
 from warehouse.publication import decide, roll_back, status
 from warehouse.readers import look_after
-from warehouse.served import PublicationError, serve
+from warehouse.relation import PublicationError
+from warehouse.served import serve
 
 # two views in one statement: both must be of the same publication
 QUESTION = (
@@ -248,6 +249,40 @@ def test_what_a_person_made_on_it_survives_and_is_named_where_its_column_goes(ba
     ):
         settle(bare, world)
     assert read(bare, "select * from mine.slices order by 1") == [("a", "all"), ("b", "all")]
+
+
+def _indexes(profile: Profile, relation: str) -> dict[str, object]:
+    """The indexes of a relation beside its key, each with its number."""
+    rows = read(
+        profile,
+        f"select pg_get_indexdef(indexrelid), indexrelid from pg_index where indrelid = '{relation}'::regclass and not indisprimary",
+    )
+    return {str(definition).partition(" btree ")[2]: number for definition, number in rows}
+
+
+def test_an_index_that_a_model_declares_stands_from_its_publication_to_that_which_has_it_no_more(bare: Profile) -> None:
+    world = World(bare)
+    world.indexes = ("slice, dataset", "release_key")
+    world.deliver("a", "1", 10)
+    assert settle(bare, world).outcome == "published"
+    first = _indexes(bare, "bi.figures")
+    assert first.keys() == {"(slice, dataset)", "(release_key)"}
+    world.deliver("a", "2", 20)
+    assert settle(bare, world).outcome == "published"
+    assert _indexes(bare, "bi.figures") == first
+    world.indexes = ("slice, dataset", "dataset")
+    world.deliver("a", "3", 30)
+    assert settle(bare, world).outcome == "published"
+    third = _indexes(bare, "bi.figures")
+    assert third == {"(slice, dataset)": first["(slice, dataset)"], "(dataset)": third["(dataset)"]}
+
+
+def test_a_fact_has_the_indexes_of_the_model_that_it_is_a_view_on(settled: Profile) -> None:
+    for schema in ("bi", "bi_rest"):
+        assert _indexes(settled, f"{schema}.fct_migration_flow").keys() == {
+            "(release_key)",
+            "(area_key, counterpart_area_key, period_key)",
+        }
 
 
 def test_a_relation_without_a_key_is_not_shown(bare: Profile) -> None:

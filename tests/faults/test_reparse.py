@@ -22,7 +22,7 @@ from tests.state import read, state
 from warehouse import publication
 from warehouse.journal import Journal
 from warehouse.profile import Profile
-from warehouse.served import PublicationError
+from warehouse.relation import PublicationError
 
 LATER = "2026-03-01"
 

@@ -13,7 +13,7 @@ from warehouse.connection import connect
 from warehouse.keys import hex_key
 from warehouse.profile import Profile
 from warehouse.publication import decide, roll_back, status
-from warehouse.served import PublicationError
+from warehouse.relation import PublicationError
 
 
 @pytest.fixture

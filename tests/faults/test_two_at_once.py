@@ -31,8 +31,8 @@ from warehouse.journal import Entry, Journal, now
 from warehouse.locks import DBT, LockedError, locked
 from warehouse.profile import Profile
 from warehouse.publication import decide, prune, roll_back, status
+from warehouse.relation import PublicationError
 from warehouse.roles import ensure_roles
-from warehouse.served import PublicationError
 
 ARRIVALS_2020 = "select arrivals_persons from bi.migration_balance where year = 2020"
 DOUBLES = "select _release_key, _row, count(*) from raw.bns_taldau group by 1, 2 having count(*) > 1"

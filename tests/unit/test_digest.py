@@ -149,3 +149,11 @@ def test_the_fast_way_of_the_answer_in_blocks_says_what_the_slow_way_says() -> N
     )
     assert digest_of(plain, "whole") == digest_of(spelt, "whole")
     assert digest_of(plain, "whole", 1) != digest_of(spelt, "whole", 1)
+
+
+@given(st.from_regex(r"[-+]?0*[0-9]{0,4}([.,][0-9]{0,3}0*)?( ?\*)?", fullmatch=True), st.sampled_from([".", ".,"]))
+def test_a_figure_that_stands_in_one_spelling_is_left_as_the_long_way_leaves_it(figure: str, marks: str) -> None:
+    found = digest.one_spelling(figure, marks)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(digest, "_SPELT", re.compile("(?!)"))
+        assert found == digest.one_spelling(figure, marks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,15 @@ def test_how_far_figures_may_be_handed_on_is_not_kept_with_a_delivery(tmp_path: 
     assert kept == {"shape": "some_table", "request": {}}
     assert as_declared(source.model_copy(update={"datasets": {}}), "d", kept).redistribution == "unknown"
     assert as_declared(source, "d", kept).redistribution == "open"
+
+
+def test_a_dataset_may_say_when_it_is_published_next(tmp_path: Path) -> None:
+    _write(tmp_path, GOOD + "    next_release: 2027-03-15\n")
+    assert load_source("agency", tmp_path).dataset("d").next_release == date(2027, 3, 15)
+    (tmp_path / "agency" / "source.yml").write_text(GOOD + "    next_release: in spring\n")
+    load_source.cache_clear()
+    with pytest.raises(SourceError, match=r"(?s)agency/source\.yml.*datasets\.d\.next_release"):
+        load_source("agency", tmp_path)
 
 
 def test_the_terms_of_a_source_bind_its_datasets() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -85,6 +87,19 @@ def test_every_cell_of_figures_is_a_row_with_its_address() -> None:
     )
     assert found[-1][0] == "Table 1!K13"
     assert column("block", found)[:6] == [block for block in BLOCKS for _ in YEARS]
+
+
+def test_rows_that_are_written_many_at_once_say_what_each_says_alone() -> None:
+    values = ("1 234", 'a "b", c', " 12\n", "..", 1.50, "007")
+    lines = [(number, f'x, "{number}"', "a, b", 417, "B R", *values) for number in range(1000)]
+    found = parsed(workbook(KAZAKHSTAN, *lines))
+    alone = replace(found, slices={WHOLE: list(found.slices[WHOLE])})
+    one, other = (
+        [list(chain(*column)) for column in zip(*((b.addresses, b.lines, b.content) for b in each.blocks(WHOLE)), strict=True)]
+        for each in (found, alone)
+    )
+    assert len(one[0]) == 6006
+    assert one == other
 
 
 def test_missing_suppressed_rounded_and_zero_stay_four_things() -> None:

@@ -7,7 +7,10 @@ import zipfile
 from datetime import datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from extractors import workbook
 from extractors.rows import ContractError
 from extractors.workbook import Line, Workbook
 from tests.hostile import package
@@ -168,3 +171,57 @@ def test_the_day_of_the_last_change_is_what_the_workbook_says_or_nothing() -> No
     assert Workbook(replaced(body, "docProps/core.xml", core.format("2026-01-15T01:02:03Z"))).modified == "2026-01-15"
     with pytest.raises(ContractError, match=r"docProps/core\.xml"):
         _ = Workbook(replaced(body, "docProps/core.xml", core.format("last week"))).modified
+
+
+CELLS = (
+    '<c r="{0}{1}"><v>12</v></c>', '<c r="{0}{1}" s="1" t="n"><v>-1.50</v></c>', '<c r="{0}{1}" s="1"><v>43831</v></c>',
+    '<c r="{0}{1}" t="s"><v>0</v></c>', '<c r="{0}{1}" t="s"><v>9</v></c>', '<c r="{0}{1}" s="0"/>', '<c r="{0}{1}" t="s"></c>',
+    '<c r="{0}{1}" t="inlineStr"><is><t xml:space="preserve"> Абай ]</t></is></c>', '<c r="{0}{1}" t="inlineStr"><v>3</v></c>',
+    '<c r="{0}{1}" t="inlineStr"><is><t>]]></t></is></c>', '<c r="{0}{1}" t="inlineStr"><is><t>\uffff</t></is></c>',
+    '<c r="{0}{1}"><is><t>x</t></is></c>', '<c r="{0}{1}"><f>A1</f><v>5</v></c>', '<c r="{0}{1}"><v>1.2.3</v></c>',
+    '<c r="{0}7"><v>1</v></c>', "<c><v>4</v></c>", " ", "<!-- -->", "</row>", '<row r="99">', "<!-- <row>", " -->", "<![CDATA[", "]]>",
+    "&amp;", "<v>1</v>", '<x a="', '"/>',
+)  # fmt: skip
+ROWS = (
+    '<row r="{}">', '<row spans="1:2" r="{}" >', "<row >", '<row r="{}" x:a="1">', '<row r="{}" a="/>">', '<row xmlns="other" r="{}">',
+    '<row r="{}"/><row >', "<!-- <row >", '<x a="<row >', '<x xmlns="other"><row r="{}">', '<row r="1">',
+)  # fmt: skip
+ENDS = ("</row>", "</row ></x>", "--></row>", "</row></x>", "</x>")
+
+
+def often(usual: str, all_of: tuple[str, ...]) -> st.SearchStrategy[str]:
+    return st.one_of(st.just(usual), st.sampled_from(all_of))
+
+
+@given(
+    st.lists(st.tuples(often(ROWS[0], ROWS), st.lists(often(CELLS[0], CELLS), max_size=4), often(ENDS[0], ENDS)), max_size=4),
+    st.sampled_from(["", '<?xml version="1.0" encoding="utf-8"?>', '<?xml version="1.0" encoding="iso-8859-5"?>']),
+    st.integers(1, 90),
+)
+def test_a_line_that_is_read_by_an_expression_is_what_the_parser_of_xml_makes_of_it(
+    drawn: list[tuple[str, list[str], str]], head: str, block_bytes: int
+) -> None:
+    xml = [
+        row.format(number) + "".join(cell.format("ABCD"[at], number) for at, cell in enumerate(cells)) + end
+        for number, (row, cells, end) in enumerate(drawn, 2)
+    ]
+    styles = '<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/>'
+    body = replaced(package("T", xml, ["<si><t>Ұлытау</t></si>"], head), "xl/styles.xml", f"{styles}</cellXfs></styleSheet>")
+
+    def read() -> list[Line] | tuple[str, str, str]:
+        try:
+            return list(Workbook(body).lines("T"))
+        except ContractError as error:
+            return error.position, error.expected, error.found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workbook, "BLOCK_BYTES", block_bytes)
+        found = read()
+        patch.setattr(workbook._Sheet, "_plain", lambda *_: 0)
+        assert found == read()
+
+
+def test_lines_written_in_the_plainest_way_need_no_call_for_each_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(workbook._Sheet, "_begin_cell")
+    [line] = lines('<row r="2" ht="15"><c r="A2" t="inlineStr"><is><t>Абай</t></is></c><c r="B2" s="3"><v>-1.5</v></c><c r="C2"/></row>')
+    assert line == Line(2, {1: "Абай", 2: -1.5})

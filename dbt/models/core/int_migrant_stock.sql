@@ -1,4 +1,4 @@
-{{ config(indexes=[{'columns': ['release_key']}, {'columns': ['residence_area_key', 'origin_area_key', 'period_key']}]) }}
+{{ config(indexes=[{'columns': ['release_key']}, {'columns': ['origin_area_key', 'residence_area_key', 'period_key', 'value']}]) }}
 
 with releases as (
     {{ releases_to_load() }}

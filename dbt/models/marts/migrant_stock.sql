@@ -1,3 +1,10 @@
+{{ config(indexes=[
+    {'columns': ['year', 'origin_code', 'residence_code', 'sex_code', 'persons']},
+    {'columns': ['origin_name_kk', 'year', 'persons']}, {'columns': ['residence_name_kk']},
+    {'columns': ['origin_name_ru', 'year', 'persons']}, {'columns': ['residence_name_ru']},
+    {'columns': ['origin_name_en', 'year', 'persons']}, {'columns': ['residence_name_en']},
+]) }}
+
 -- Who was born in one country and lives in another (where the residence counts citizens: who has that citizenship). The newest edition is
 -- current; editions stand side by side and are never chained (undesa.md 7.1). The sum of a part of the residences is no figure: it is NULL
 -- with its reason. What an edition no longer says of an origin, and the one before said, stands beside each of its figures.

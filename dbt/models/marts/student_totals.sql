@@ -15,7 +15,7 @@ releases as (
     select * from {{ ref('dim_release') }}
 ),
 
-figures as (
+figures as not materialized (
     select
         'outbound' as direction,
         fact.origin_area_key as area_key,

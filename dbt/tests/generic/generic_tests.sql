@@ -11,7 +11,8 @@
 
 {% test keys_resolve(model, dimensions) %}
     {#- Fails for each fact row with a key that its dimension lacks: inner joins must keep every total.
-        `dimensions`: for each key column of the fact the dimension and its key. -#}
+        `dimensions`: for each key column of the fact the dimension and its key. Rows that readers see just so, beside members that
+        are as they were, were looked at when they came. -#}
     {% for key in dimensions %}
         select
             '{{ key.column }}' as key_column,
@@ -20,7 +21,13 @@
             array_agg(distinct fact.release_key) as release_keys
         from {{ model }} as fact
         left join {{ key.to }} as dimension on fact.{{ key.column }} = dimension.{{ key.field }}
-        where dimension.{{ key.field }} is null
+        where
+            dimension.{{ key.field }} is null
+            {%- if target.name == 'prod' %}
+                and fact.release_key = any(
+                    array(select looked_at.release_key from {{ source('meta', 'candidate_release') }} as looked_at where not looked_at.is_as_shown)
+                )
+            {%- endif %}
         group by fact.{{ key.column }}
         {% if not loop.last %}union all{% endif %}
     {% endfor %}

@@ -14,7 +14,7 @@ releases as (
     select * from {{ ref('dim_release') }}
 ),
 
-figures as (
+figures as not materialized (
     select
         directions.direction,
         case directions.direction when 'outbound' then fact.origin_area_key else fact.host_area_key end as area_key,

@@ -15,6 +15,18 @@ ranges as (
     from {{ ref('period_range') }}
 ),
 
+-- what has come since a year, less what came of the year that it ends in, is what had come at its start (repatriation_by_year)
+until_the_year as (
+    select
+        period_kind,
+        period_start_date,
+        make_date(extract(year from period_end_date)::int - 1, 12, 31) as period_end_date
+    from observed
+    where
+        period_kind = 'range' and to_char(period_start_date, 'MMDD') = '0101'
+        and extract(year from period_end_date) > extract(year from period_start_date)
+),
+
 members as (
     select
         period_kind,
@@ -27,6 +39,12 @@ members as (
         period_start_date,
         period_end_date
     from ranges
+    union
+    select
+        period_kind,
+        period_start_date,
+        period_end_date
+    from until_the_year
 )
 
 select
