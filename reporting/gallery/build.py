@@ -83,10 +83,11 @@ def build(profile: Profile, site: Path) -> None:
     drawings = Drawings(profile.state / "drawings")
     drawn = [_draw(profile, chart, meaning, drawings, site / FILES) for chart in charts()] if meaning.number is not None else []
     drawings.forget()
-    if (profile.state / "export" / "latest").exists():
+    exported = profile.state / "export" / "latest"
+    if exported.exists():  # the link leads there once the pages stand in the site of the profile
         (site / EXPORTED).symlink_to(Path("..") / "export" / "latest", target_is_directory=True)
     for language in LANGUAGES:
-        for path, template, values in _pages(meaning, drawn, site):
+        for path, template, values in _pages(meaning, drawn, exported):
             _write(site, language, path, template, meaning, values)
 
 
@@ -120,7 +121,7 @@ def base_url() -> str:
     return os.environ.get(URL) or texts().base_url
 
 
-def _pages(meaning: Meaning, drawn: list[Shown], site: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _pages(meaning: Meaning, drawn: list[Shown], exported: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Of each page its path below the language, its template and what it shows."""
     yield "index.html", "front", {"drawn": drawn}
     yield "catalogue.html", "catalogue", {"drawn": drawn}
@@ -133,7 +134,8 @@ def _pages(meaning: Meaning, drawn: list[Shown], site: Path) -> Iterator[tuple[s
         yield f"datasets/{name}.html", "dataset", {"dataset": row, **of}
     for mart in meaning.marts:
         seen = [each for each in drawn if mart.name in each.chart.marts]
-        files = sorted(file.relative_to(site).as_posix() for file in (site / EXPORTED).glob(f"*/{mart.name}/*") if file.is_file())
+        found = sorted(file for file in exported.glob(f"*/{mart.name}/*") if file.is_file())
+        files = [f"{EXPORTED}/{file.relative_to(exported).as_posix()}" for file in found]
         yield f"marts/{mart.name}.html", "mart", {"mart": mart, "drawn": seen, "files": files}
         for indicator in mart.indicators:
             yield f"indicators/{indicator.name}.html", "indicator", {"mart": mart, "indicator": indicator, "drawn": seen}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import shutil
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -219,3 +220,20 @@ def test_a_picture_of_one_year_says_which(published: Reader, site: Path) -> None
     [(year,)] = published.execute("select max(year) from bi.region_balance where net_migration_persons is not null").fetchall()
     assert f"Which regions win and which lose people, {year}" in " ".join((site / "en" / "index.html").read_text(encoding="utf-8").split())
     assert f", {year}<" in (site / "gallery" / "regions-map.en.svg").read_text(encoding="utf-8")
+
+
+def test_what_was_exported_of_a_mart_is_linked_from_its_page(bundled: tuple[Profile, dict[str, Intake]]) -> None:
+    profile = bundled[0]
+    exported = profile.state / "export" / "1-a" / "open" / "migration_balance"
+    exported.mkdir(parents=True)
+    (exported / "migration_balance.csv").write_text("year\n", encoding="utf-8")
+    (profile.state / "export" / "latest").symlink_to("1-a", target_is_directory=True)
+    target = profile.state / "site.of-readers"
+    try:
+        build.build(profile, target)
+        page = target / "en" / "marts" / "migration_balance.html"
+        [link] = [link for link in Page(page).links if link.endswith("migration_balance.csv")]
+        assert (page.parent / link).resolve().read_text(encoding="utf-8") == "year\n"
+    finally:
+        shutil.rmtree(profile.state / "export")
+        shutil.rmtree(target, ignore_errors=True)
