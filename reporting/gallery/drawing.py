@@ -35,7 +35,7 @@ CONFIG: dict[str, Any] = {
     "axis": {"labelColor": INK, "titleColor": SOFT, "titleFontWeight": "normal", "gridColor": LINE, "domainColor": SOFT, "tickColor": LINE,
              "labelFontSize": 12, "titleFontSize": 12, "labelLimit": 220},
     "legend": {"labelColor": INK, "titleColor": SOFT, "titleFontWeight": "normal", "labelFontSize": 12, "titleFontSize": 12,
-               "orient": "top", "labelLimit": 300, "titleLimit": 300, "layout": {"bottom": {"direction": "vertical"}}},
+               "orient": "top", "labelLimit": 300, "titleLimit": 300},
     "text": {"color": INK, "fontSize": 12, "font": FONT},
     "title": {"anchor": "start", "color": INK, "fontSize": 16, "subtitleColor": SOFT, "subtitleFontSize": 11, "subtitlePadding": 6,
               "offset": 12, "frame": "group"},
