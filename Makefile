@@ -85,7 +85,7 @@ fuzz: setup-dev ## so many changed answers of each dataset, other ones each time
 export: $(VENV)/export-ready ## write what readers see as files: CSV, XLSX, Parquet, SDMX, DuckDB
 	@$(PY) pipeline.py export
 
-serve: setup ## show the reports and Airflow on loopback until Ctrl-C
+serve: $(VENV)/export-ready ## show the site in three languages, the reports and Airflow on loopback until Ctrl-C
 	@$(PY) pipeline.py serve
 
 init: ## write an ignored .env with fresh secrets for docker compose

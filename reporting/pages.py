@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import nh3
@@ -18,7 +19,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'"
 # a policy that only a header can give: nobody shows the page inside another
 FRAMING = "frame-ancestors 'none'"
-ANYWHERE = {"class", "id", "title", "hidden", "role", "aria-hidden", "aria-controls", "aria-current", "aria-expanded", "data-toggle"}
+ANYWHERE = {"class", "id", "title", "hidden", "role", "aria-hidden", "aria-controls", "aria-current", "aria-expanded", "data-toggle",
+            "aria-label", "lang", "tabindex"}  # fmt: skip
 PLAIN = """
 b br button caption code dd details div dl dt em footer h1 h2 h3 h4 h5 h6 header hr i label li main nav ol p pre section small span
 strong sub summary sup table tbody tfoot thead tr ul
@@ -26,7 +28,7 @@ strong sub summary sup table tbody tfoot thead tr ul
 MARKUP: Mapping[str, set[str]] = {
     **{name: set() for name in PLAIN.split()},
     "*": ANYWHERE,
-    "a": {"href"},
+    "a": {"href", "hreflang"},
     "input": {"type", "name", "checked"},
     "td": {"colspan", "rowspan"},
     "th": {"colspan", "rowspan"},
@@ -53,13 +55,19 @@ def render(template: str, kind: Kind = REPORT, **values: object) -> str:
     Whatever stands in the data is shown as text, never as markup; a value that is not given is an error. The body holds what is on the
     whitelist of its kind and nothing else, whoever wrote it.
     """
+    head, start, body = _templates().get_template(template).render(policy=kind.policy, **values).partition("<body>")
+    return f"{head}{start}\n{clean(body, kind)}\n</body>\n</html>\n"
+
+
+@cache
+def _templates() -> Environment:
+    """The templates, compiled once: the site for readers has hundreds of pages."""
     folder = FileSystemLoader(TEMPLATES)
     loader = Environment(loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     loader.filters["figure"] = figure
     loader.filters["trimmed"] = trimmed
     loader.globals["counted"] = counted
-    head, start, body = loader.get_template(template).render(policy=kind.policy, **values).partition("<body>")
-    return f"{head}{start}\n{clean(body, kind)}\n</body>\n</html>\n"
+    return loader
 
 
 def clean(html: str, kind: Kind = REPORT) -> Markup:

@@ -21,7 +21,7 @@ from typing import NoReturn, TextIO
 
 import psycopg
 
-from reporting import airflow_home, site
+from reporting import airflow_home, gallery, site
 from reporting.pages import FRAMING
 from warehouse import readers
 from warehouse.profile import Profile
@@ -140,6 +140,10 @@ def serve(profile: Profile, say: Callable[[str], None] = print, port: int = 0) -
             say("writing the reports …")
             site.build(profile, f"http://{LOOPBACK}:{airflow_port}/")
             address = stack.enter_context(reports(site.folder(profile), port))
+            for language, shown in site.in_languages(profile).items():
+                say(f"{shown + ':':<40}{address}{language}/")
+            if why := gallery.unwanted():
+                say(f"No pages in three languages: {why}")
             say(f"What was published, Data Docs, models:  {address}")
             say("starting Airflow …")
             say(f"Airflow:                                {stack.enter_context(airflow(profile, airflow_port))}")

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from reporting import data_docs, dbt_docs, pages
+import psycopg
+
+from reporting import data_docs, dbt_docs, gallery, pages
+from reporting.gallery.declared import texts
 from reporting.published import Published, published
 from warehouse import folders
 from warehouse.locks import locked
 from warehouse.profile import Profile
+from warehouse.steps import note, step
+from warehouse.wording import one_line
 
 MODELS = "dbt_docs"
 
@@ -41,11 +47,39 @@ def _build(profile: Profile, airflow_url: str | None) -> Path:
     data_docs.build(profile, scratch / "data_docs")
     if found.number is not None:
         dbt_docs.build(profile, scratch / MODELS)
+        _for_readers(profile, scratch)
     shutil.copy(pages.TEMPLATES / "koshi.css", scratch / "koshi.css")
-    page = render(found, profile, airflow_url or os.environ.get("KOSHI_AIRFLOW_URL"))
+    page = render(found, profile, airflow_url or os.environ.get("KOSHI_AIRFLOW_URL"), _languages(scratch))
     (scratch / "index.html").write_text(page, encoding="utf-8")
     folders.replace(target, scratch)
     return target / "index.html"
+
+
+def _for_readers(profile: Profile, site: Path) -> None:
+    """Writes the pages in three languages beside the others. What keeps it from that is named; the rest of the site stands alone."""
+    if gallery.unwanted():
+        return
+    from reporting.gallery import build  # what draws takes a second to import
+
+    made = site / "readers.new"
+    try:
+        with step("gallery"):
+            build.build(profile, made)
+    except (RuntimeError, ValueError, OSError, psycopg.Error) as error:
+        note(f"the site in three languages was not made: {one_line(str(error))}")
+    else:
+        for part in made.iterdir():
+            part.rename(site / part.name)
+    shutil.rmtree(made, ignore_errors=True)
+
+
+def _languages(site: Path) -> dict[str, str]:
+    return {language: name for language, name in texts().languages.items() if (site / language / "index.html").exists()}
+
+
+def in_languages(profile: Profile) -> dict[str, str]:
+    """The languages that the site for readers has pages in, with their names; each has a folder of the site."""
+    return _languages(folder(profile))
 
 
 def exists(profile: Profile) -> bool:
@@ -62,19 +96,20 @@ def refresh(profile: Profile) -> Path:
     if not exists(profile):
         return build(profile)
     scratch = page.with_suffix(f".{os.getpid()}.new")
-    scratch.write_text(render(published(profile), profile, os.environ.get("KOSHI_AIRFLOW_URL")), encoding="utf-8")
+    scratch.write_text(render(published(profile), profile, os.environ.get("KOSHI_AIRFLOW_URL"), _languages(page.parent)), encoding="utf-8")
     scratch.replace(page)
     return page
 
 
-def render(found: Published, profile: Profile, airflow_url: str | None = None) -> str:
-    """The first page as HTML."""
+def render(found: Published, profile: Profile, airflow_url: str | None = None, languages: Mapping[str, str] | None = None) -> str:
+    """The first page as HTML; `languages` are those that the site for readers has pages in, with their names."""
     return pages.render(
         "page.html.j2",
         p=found,
         profile=profile.name,
         make="make LIVE=1" if profile.is_live else "make",
         airflow_url=airflow_url,
+        languages=languages or {},
         written=datetime.now(UTC),
     )  # fmt: skip
 

@@ -34,6 +34,7 @@ STEPS = (
     "publish.commit",
     "prune",
     "report",
+    "gallery",
     "export",
     "export.latest",
 )

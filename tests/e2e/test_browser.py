@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -18,25 +17,12 @@ from extractors.source import load_source
 from reporting import serve, site
 from sample.answer import store
 from tests import small
+from tests.e2e.devtools import QUIET
 from tests.markup import HOSTILE, is_plain
 from warehouse import publication
 from warehouse.profile import Profile
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
-# what a browser that is started by a test leaves alone
-QUIET = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def browser() -> str:
-    """The program; of the session, so that without it nothing else is made ready first."""
-    found = shutil.which("chromium") or shutil.which("google-chrome")
-    if not found:
-        pytest.skip("NOT TRIED IN A BROWSER: no chromium on PATH (the system package `chromium`)")
-    return found
 
 
 def spoil(profile: Profile) -> None:

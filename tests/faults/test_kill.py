@@ -27,9 +27,10 @@ from warehouse.steps import STEPS, step
 
 State = dict[str, list[tuple[object, ...]]]
 # on entering every step, and on leaving those after which something stands that nobody has taken note of; in the order of a run.
-# Exports change nothing of a warehouse: tests/contract/test_export.py kills them
+# Exports and the pages for readers change nothing of a warehouse: tests/contract/test_export.py kills the former
 ENDS = ("fetch", "land.copy", "land.journal", "gate1.journal", "build.core", "build.publication", "hold", "publish.journal")
-PLACES = [place for name in STEPS if not name.startswith("export") for place in ([name, f"{name}:end"] if name in ENDS else [name])]
+APART = ("export", "export.latest", "gallery")
+PLACES = [place for name in STEPS if name not in APART for place in ([name, f"{name}:end"] if name in ENDS else [name])]
 # inside landing, inside the build, between the journal's record of a publication and the database's commit; and code that is new
 ALONE = ["land.copy:end", "build.prepare", "build.core:end", "publish.journal:end"]
 HOLD = ["hold", "hold:end"]
