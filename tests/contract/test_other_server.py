@@ -55,7 +55,7 @@ def test_postgresql_15_is_enough(url: str, tmp_path: Path, monkeypatch: pytest.M
     migrate.to_head(profile)
     fill(profile)
     _, settled = run(profile)
-    assert settled.outcome == "published"
+    assert settled.outcome == "published", settled.reasons
     with psycopg.connect(reader_url(profile)) as reader:
         assert reader.execute("select current_setting('server_version_num')::int / 10000").fetchone() == (15,)
         assert reader.execute("select arrivals_persons from bi.migration_balance where year = 2020").fetchone() == (1020,)
