@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -60,6 +61,7 @@ def exported(bundled: tuple[Profile, object]) -> Iterator[tuple[Profile, Path]]:
     finally:
         with connect(profile) as connection:
             connection.execute("drop table bi.probe")
+        shutil.rmtree(profile.state / "export")  # the site of the same publication would link to it
 
 
 def _relations(profile: Profile) -> list[Relation]:
