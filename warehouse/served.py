@@ -217,7 +217,10 @@ def clear(connection: Connection) -> None:
     ).fetchall()
     if rows and not _last_shape(connection):
         relations = [sql.Identifier(schema, name) for schema, name, _ in rows]
-        _lock(connection, relations)
+        # a view of all the others is not locked: that takes what it reads, the ledger among it; who reads it holds the others as well
+        _lock(connection, [sql.Identifier(schema, name) for schema, name, _ in rows if name not in catalogue.TEXTS])
+        for table, name, _ in _relations_between(connection):
+            connection.execute(sql.SQL("alter table {} drop constraint {}").format(sql.Identifier("bi", table), sql.Identifier(name)))
         _leave_borrowed(connection, relations)
         for schema, name, is_view in rows:
             kind = sql.SQL("view" if is_view else "table")
