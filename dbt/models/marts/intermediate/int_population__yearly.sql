@@ -57,7 +57,7 @@ stocks as (
         fact.value is not null
         and fact.cube_key = {{ member_key('cube', "'bns.population.region'") }}
         and {{ totals('fact', ['sex', 'age_group', 'ethnicity', 'locality']) }}
-    order by fact.area_key, fact.period_key, editions.edition, editions.rank_basis = 'agency' desc, editions.rank desc
+    order by fact.area_key asc, fact.period_key asc, editions.edition asc, editions.rank_basis = 'agency' desc, editions.rank desc
 )
 
 select
