@@ -17,7 +17,7 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # /var/lib first: only root writes there, and no cleaner deletes from it
@@ -138,9 +138,10 @@ def make_home(folder: Path, lent: str | None) -> Path:
 def _of_state(place: Path, mark: str) -> Iterator[Path]:
     """Folders in a place of the system that we made for this very state folder on this machine."""
     for home in place.glob(f"{MARK}*"):
-        # nobody but us can put a file into such a folder, or exchange it
-        if _stranger(home, os.geteuid()) is None and (home / "state").is_file() and (home / "state").read_text() == mark:
-            yield home
+        # nobody but us can put a file into such a folder, or exchange it; who made it may remove it while we look
+        with suppress(FileNotFoundError):
+            if _stranger(home, os.geteuid()) is None and (home / "state").is_file() and (home / "state").read_text() == mark:
+                yield home
 
 
 def _can_enter(folder: Path, lent: str | None) -> bool:

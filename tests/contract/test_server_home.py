@@ -142,6 +142,27 @@ def test_what_a_removed_state_left_in_the_system_goes_with_the_next_server(close
     assert not Path(first.data).parent.exists()
 
 
+def test_a_home_that_goes_while_it_is_looked_at_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every server of the machine has its home in the same place, and may be removed at any moment."""
+    for name in ("at once", "after its first look", "never"):
+        home = tmp_path / f"{server_home.MARK}{name}"
+        home.mkdir()
+        (home / "state").write_text("mine")
+    (tmp_path / f"{server_home.MARK}of another kind" / "state").mkdir(parents=True)
+    look = server_home._stranger
+
+    def looked(path: Path, uid: int) -> str | None:
+        if path.name.endswith("at once"):
+            shutil.rmtree(path)
+        reason = look(path, uid)
+        if path.name.endswith("first look"):
+            shutil.rmtree(path)
+        return reason
+
+    monkeypatch.setattr(server_home, "_stranger", looked)
+    assert [home.name for home in server_home._of_state(tmp_path, "mine")] == [f"{server_home.MARK}never"]
+
+
 def _moved_to(earlier: Path, closed: Path) -> str:
     """Makes the server look as an earlier version left it, stopped, and returns its identifier."""
     mine = server.start()
