@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reporting.pages import MARKUP, Kind, clean, render
-from warehouse.build import dbt_environment
+from warehouse.build import copy_of_manifest, dbt_environment
 from warehouse.contracts import variables
 from warehouse.fingerprint import core_schema
 from warehouse.profile import ROOT, Profile
@@ -39,7 +39,7 @@ def build(profile: Profile, target: Path) -> None:
     common = ["--project-dir", project, "--profiles-dir", project, "--target", "prod", "--target-path", str(work)]
     common += ["--quiet", "--log-level", "none", "--no-use-colors", "--vars", json.dumps({"core_schema": core_schema()} | variables())]
     with dbt_environment(profile):
-        manifest = _invoke(None, ["parse", *common])
+        manifest = copy_of_manifest(profile)
         _name_publication(manifest)
         manifest.write(str(work / "manifest.json"))  # the page shows this file
         _invoke(manifest, ["docs", "generate", "--static", "--no-compile", *common])
@@ -58,13 +58,12 @@ def _parted(page: str) -> tuple[str, str]:
     return program, body
 
 
-def _invoke(manifest: Any, arguments: list[str]) -> Any:
+def _invoke(manifest: Any, arguments: list[str]) -> None:
     from dbt.cli.main import dbtRunner  # 2.6 s: only those who write the page pay for it
 
     outcome = dbtRunner(manifest=manifest).invoke(arguments)
     if not outcome.success:
         raise DocsError(f"dbt {' '.join(arguments[:2])}: {outcome.exception or 'failed without a message'}")
-    return outcome.result
 
 
 def _name_publication(manifest: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
@@ -184,7 +185,7 @@ def build_publication(profile: Profile, candidate: Candidate, *, is_whole: bool 
             _empty_candidate(profile)
             _dbt(profile, PUBLICATION, left_out=("test", "unit_test"))
         with connect(profile, "koshi_transformer") as connection:
-            meaning.write(connection, "candidate", _manifest(profile) if base is None else None)
+            meaning.write(connection, "candidate", copy_of_manifest(profile) if base is None else None)
         tests = _dbt(profile, PUBLICATION, command="test")
     with connect(profile, "koshi_transformer") as connection:
         name = sql.Identifier(candidate.schema)
@@ -313,7 +314,7 @@ def _codes_of_facts(profile: Profile) -> dict[str, str]:
     return _parsed(profile)[2]
 
 
-def _manifest(profile: Profile) -> Any:
+def copy_of_manifest(profile: Profile) -> Any:
     """A copy of dbt's manifest of the project: each command of dbt changes the one that it is given."""
     return pickle.loads(_parsed(profile)[1])  # noqa: S301 # nosec B301 - written by `_parsed`
 
@@ -322,6 +323,9 @@ def _parsed(profile: Profile) -> tuple[Graph, bytes, dict[str, str]]:
     """The graph and the manifest of the project and the code of its facts, once a process: files of the project do not change under one."""
     known = (core_schema(), profile.database, str(profile.state))
     if known not in _PARSED:
+        # dbt makes and drops many objects beside a million that stay: Python's own threshold looks for cycles among them without end,
+        # which takes a tenth of a run
+        gc.set_threshold(50_000)
         manifest = _invoke(profile, ["parse"]).result
         nodes = [
             Node(name, tuple(node.fqn[1:-1]), node.schema, node.alias, tuple(getattr(node.depends_on, "nodes", ())))
@@ -350,7 +354,7 @@ def _invoke(profile: Profile, arguments: list[str], manifest: Any = None) -> Any
 
 def _results(profile: Profile, arguments: list[str]) -> list[Any]:
     """What dbt says of each node."""
-    results = list(getattr(_invoke(profile, arguments, _manifest(profile)).result, "results", []))
+    results = list(getattr(_invoke(profile, arguments, copy_of_manifest(profile)).result, "results", []))
     for result in results:
         if result.status not in ("pass", "success"):
             _raise_if_ended(result.node.name, _said(result))
