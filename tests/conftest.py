@@ -111,7 +111,11 @@ def new_profile(folder: Path, name: str = NAME, like: str = TEMPLATE) -> Profile
 @pytest.fixture(scope="session")
 def good(tmp_path_factory: pytest.TempPathFactory, template: str) -> tuple[Path, str]:
     """The folder and the database of a warehouse that has published one good small delivery of everything."""
-    folder = tmp_path_factory.mktemp("good")
+    return make_good(tmp_path_factory.mktemp("good"))
+
+
+def make_good(folder: Path) -> tuple[Path, str]:
+    """Makes that warehouse and returns its folder and the name of its database."""
     profile = new_profile(folder)
     small.fill(profile)
     _, settled = small.run(profile)
@@ -122,8 +126,13 @@ def good(tmp_path_factory: pytest.TempPathFactory, template: str) -> tuple[Path,
 @pytest.fixture
 def settled(good: tuple[Path, str], tmp_path: Path) -> Profile:
     """A warehouse of its own that has published one good small delivery of everything."""
-    shutil.copytree(good[0], tmp_path / "settled")
-    return new_profile(tmp_path / "settled", like=good[1])
+    return copy_of(good, tmp_path / "settled")
+
+
+def copy_of(good: tuple[Path, str], folder: Path) -> Profile:
+    """A copy of such a warehouse in a folder that is not there yet."""
+    shutil.copytree(good[0], folder)
+    return new_profile(folder, like=good[1])
 
 
 @pytest.fixture

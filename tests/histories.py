@@ -188,18 +188,18 @@ def _truncate(connection: object) -> None:
 
 
 class WholeHistory:
-    """A history with answers in the bureau's own shape, from archive to readers."""
+    """A history with answers in the bureau's own shape, from archive to readers.
+
+    It begins where one good small delivery of everything is published, as all of them would after their first run.
+    """
 
     def __init__(self, profile: Profile, seed: int) -> None:
         self.profile, self.chance = profile, random.Random(seed)  # noqa: S311 - a test's dice
         self.log: list[str] = [f"seed {seed}"]
         self.month, self.good = 2, {year: {value} for year, value in small.arrivals().items()}
-        self.is_shown = False
-        small.fill(profile)
 
     def play(self, deeds: int) -> None:
-        """A first run, that many deeds with a run after each, and a replay."""
-        self._run()
+        """That many deeds with a run after each, and a replay."""
         for _ in range(deeds):
             deed = self.chance.choice((self.revise, self.revise, self.spoil, self.add_year, self.reorder, self.roll_back, self.withdraw))
             deed()
@@ -297,9 +297,11 @@ class WholeHistory:
         """Archive and journal alone show readers the same."""
         before = {name: rows for name, rows in state(self.profile).items() if name.startswith(("bi.", "meta.", "quality.", "raw."))}
         with connect(self.profile, autocommit=True) as connection:
-            schemas = connection.execute(r"select nspname from pg_namespace where nspname ~ '^(pub|core)_'").fetchall()
-            for (name,) in schemas:
+            for (name,) in connection.execute("select nspname from pg_namespace where nspname ~ '^pub_'").fetchall():
                 connection.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(name)))
+            # seeds and staging are of the code, not of the history
+            for place in connection.execute("select schemaname, tablename from pg_tables where tablename ~ '^int_'").fetchall():
+                connection.execute(sql.SQL("drop table {} cascade").format(sql.Identifier(*place)))
             _truncate(connection)
         catch_up(self.profile)
         after = state(self.profile)
@@ -311,7 +313,7 @@ class WholeHistory:
 
 def main() -> None:
     """Plays `N` whole histories from `SEED` on, on a server of their own, and says how they ended."""
-    from tests.conftest import make_template, new_profile, spare_dbt_the_stack
+    from tests.conftest import copy_of, make_good, make_template, spare_dbt_the_stack
     from tests.servers import remove_server
     from warehouse import server
 
@@ -320,9 +322,9 @@ def main() -> None:
         os.environ["KOSHI_STATE"] = name
         spare_dbt_the_stack()
         make_template()
-        failed = 0
+        good, failed = make_good(Path(name) / "good"), 0
         for seed in range(first, first + count):
-            profile = new_profile(Path(name) / f"history_{seed}")
+            profile = copy_of(good, Path(name) / f"history_{seed}")
             try:
                 WholeHistory(profile, seed).play(random.Random(seed).randint(3, 7))  # noqa: S311
             except AssertionError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
@@ -38,5 +37,5 @@ def test_histories_of_ledger_candidate_blame_and_views(migrated: str, tmp_path: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
-def test_whole_histories(profile: Profile, seed: int) -> None:
-    WholeHistory(dataclasses.replace(profile), seed).play(3)
+def test_whole_histories(settled: Profile, seed: int) -> None:
+    WholeHistory(settled, seed).play(3)
