@@ -163,6 +163,7 @@ def _parts_make_the_whole(schema: str, name: str, parts: str, other: str) -> Che
             select edition, true as is_mine, {columns} from {BATCH} join mine using (release_key)
             union all
             select edition, false, {columns} from {schema}.stg_bns__population join beside using (release_key)
+            where release_key = any(array(select release_key from beside)) -- joined alone, staging reads every release's text
         ), divided as (
             select edition, area_code, year, {other}, array_agg(distinct release_key) filter (where is_mine) as releases,
                 max(snapshot_key) filter (where {parts} = '_T') as snapshot_key,

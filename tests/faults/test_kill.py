@@ -1,7 +1,8 @@
 """kill -9 at every step of the code, then a run: equal to one clean run, row for row.
 
-A run costs a build, so only the places that matter most have a run of their own; the others are places of one history: killed at the
-first, run again and killed at the second, and so on, and then run to the end. Each place is in exactly one test.
+A run costs a build, so only the places that matter most have a run of their own, the first one of an empty warehouse; the others are
+places of one history over a publication: killed at the first, run again and killed at the second, and so on, and then run to the end. Each
+place is in exactly one test.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from psycopg import sql
 
 from reporting import summary
 from reporting.run_log import RunLog
-from tests.conftest import new_profile
+from tests.conftest import copy_of, new_profile
 from tests.small import arrivals, fill, population, put, tree
 from tests.small import run as take_in_and_settle
 from tests.state import state
@@ -47,7 +48,6 @@ def run(profile: Profile) -> None:
 
 def _prepare(profile: Profile, place: str) -> None:
     """Deliveries in which the run comes to the place: a revision, an unchanged slice, and for `hold` a year that departures lack."""
-    fill(profile)
     years = range(2018, 2023) if place in HOLD else range(2018, 2022)
     put(profile, "external_arrivals", tree(arrivals(years) | {2020: 1021}), "2026-03-01")
     put(profile, "population", population(range(2020, 2022)), "2026-03-01")
@@ -74,17 +74,31 @@ def _run_and_die(profile: Profile, place: str) -> None:
     assert os.WTERMSIG(status) == signal.SIGKILL
 
 
-def _state_of_one_clean_run(folder: Path, place: str) -> State:
-    profile = new_profile(folder)
+def _state_of_one_clean_run(profile: Profile, place: str) -> State:
     _prepare(profile, place)
     run(profile)
     return state(profile)
 
 
+@pytest.fixture
+def filled(profile: Profile) -> Profile:
+    """An empty warehouse with one good delivery of everything."""
+    fill(profile)
+    return profile
+
+
 @pytest.fixture(scope="module")
-def clean(tmp_path_factory: pytest.TempPathFactory, template: str) -> State:
-    """The state after one clean run of the usual deliveries."""
-    return _state_of_one_clean_run(tmp_path_factory.mktemp("clean"), "land")
+def clean_first(tmp_path_factory: pytest.TempPathFactory, template: str) -> State:
+    """The state after one clean run of the usual deliveries, in an empty warehouse."""
+    profile = new_profile(tmp_path_factory.mktemp("clean_first"))
+    fill(profile)
+    return _state_of_one_clean_run(profile, "land")
+
+
+@pytest.fixture(scope="module")
+def clean_next(tmp_path_factory: pytest.TempPathFactory, good: tuple[Path, str]) -> State:
+    """The same where something is published already."""
+    return _state_of_one_clean_run(copy_of(good, tmp_path_factory.mktemp("clean_next") / "copy"), "land")
 
 
 def test_every_step_of_the_code_is_described() -> None:
@@ -109,12 +123,22 @@ def _compare(found: State, expected: State) -> None:
 # one worker, so that the clean run is made once
 @pytest.mark.xdist_group("kills")
 @pytest.mark.slow
-@pytest.mark.parametrize("places", [*([place] for place in ALONE), *HISTORIES], ids=" ".join)
-def test_a_kill_followed_by_a_run_equals_one_clean_run(clean: State, places: list[str], profile: Profile) -> None:
-    _compare(_killed_and_run_again(profile, places), clean)
+@pytest.mark.parametrize("place", ALONE)
+def test_a_killed_first_run_followed_by_another_equals_one_clean_run(clean_first: State, place: str, filled: Profile) -> None:
+    _compare(_killed_and_run_again(filled, [place]), clean_first)
 
 
+@pytest.mark.xdist_group("kills")
 @pytest.mark.slow
-def test_kills_where_releases_are_held_followed_by_a_run_equal_one_clean_run(template: str, profile: Profile, tmp_path: Path) -> None:
-    killed = _killed_and_run_again(profile, HOLD)
-    _compare(killed, _state_of_one_clean_run(tmp_path / "clean", HOLD[0]))
+@pytest.mark.parametrize("places", HISTORIES, ids=" ".join)
+def test_kills_followed_by_a_run_equal_one_clean_run(clean_next: State, places: list[str], settled: Profile) -> None:
+    _compare(_killed_and_run_again(settled, places), clean_next)
+
+
+@pytest.mark.xdist_group("kills")
+@pytest.mark.slow
+def test_kills_where_releases_are_held_followed_by_a_run_equal_one_clean_run(
+    good: tuple[Path, str], settled: Profile, tmp_path: Path
+) -> None:
+    killed = _killed_and_run_again(settled, HOLD)
+    _compare(killed, _state_of_one_clean_run(copy_of(good, tmp_path / "clean"), HOLD[0]))

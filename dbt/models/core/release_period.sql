@@ -25,15 +25,25 @@ observed as (
         {% endif -%}
     {% endfor %}
     {{ of_contracts(['release_key', 'snapshot_key', 'source_row', 'period_kind', 'period_start_date', 'period_end_date']) }}
+),
+
+-- first what there is, then the key of each: a hash a row would be ten thousands of hashes
+found as (
+    select distinct
+        observed.release_key,
+        observed.period_kind,
+        observed.period_start_date,
+        observed.period_end_date
+    from observed
+    inner join releases on {{ is_loaded('observed') }}
+    where {{ not_quarantined('observed') }}
 )
 
-select distinct
-    observed.release_key,
-    {{ period_key('observed.period_kind', 'observed.period_start_date', 'observed.period_end_date') }} as period_key,
-    observed.period_kind,
-    observed.period_start_date,
-    observed.period_end_date
-from observed
-inner join releases on {{ is_loaded('observed') }}
-where {{ not_quarantined('observed') }}
-order by observed.period_end_date, period_key
+select
+    found.release_key,
+    {{ period_key('found.period_kind', 'found.period_start_date', 'found.period_end_date') }} as period_key,
+    found.period_kind,
+    found.period_start_date,
+    found.period_end_date
+from found
+order by found.period_end_date, period_key
