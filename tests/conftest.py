@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from dbt_common.behavior_flags import BehaviorFlagRendered
 from psycopg import sql
 
 from tests import small
-from tests.servers import remove_server
+from tests.servers import remove_server, roomy_folder
 from warehouse import build, migrate, server
 from warehouse.profile import ROOT, Profile, state_root
 
@@ -29,9 +30,10 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def _state() -> Iterator[Path]:
     """The session's own state folder and server; nothing of a developer's is touched."""
-    folder = tmp_path_factory.mktemp("state")
+    folder = Path(tempfile.mkdtemp(prefix="koshi-tests-", dir=roomy_folder()))
+    folder.chmod(0o711)  # as root the server is another account's, which enters
     for name in ("DATABASE_URL", "KOSHI_PROFILE", "KOSHI_ARCHIVE", "KOSHI_JOURNAL", "KOSHI_DATABASE", "KOSHI_KILL_AT"):
         os.environ.pop(name, None)
     os.environ["KOSHI_STATE"] = str(folder)
@@ -42,6 +44,7 @@ def _state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     yield folder
     server.stop()
     remove_server(folder)
+    shutil.rmtree(folder)
 
 
 def spare_dbt_the_stack() -> None:

@@ -314,11 +314,12 @@ class WholeHistory:
 def main() -> None:
     """Plays `N` whole histories from `SEED` on, on a server of their own, and says how they ended."""
     from tests.conftest import copy_of, make_good, make_template, spare_dbt_the_stack
-    from tests.servers import remove_server
+    from tests.servers import remove_server, roomy_folder
     from warehouse import server
 
     first, count = int(os.environ.get("SEED") or 1), int(os.environ.get("N") or 10)
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=roomy_folder()) as name:
+        Path(name).chmod(0o711)  # as root the server is another account's, which enters
         os.environ["KOSHI_STATE"] = name
         spare_dbt_the_stack()
         make_template()
