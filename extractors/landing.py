@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from extractors import clock, digest
 from extractors.archive import Archive, Snapshot
-from extractors.raw import copy, delete
+from extractors.raw import Copied, Piece, copy, delete
 from extractors.recorded import refuse_edited
 from extractors.rows import UNREADABLE, Answered, ContractError, Parsed, parsing
 from extractors.source import Dataset, Source
@@ -133,11 +133,11 @@ def stage(
     try:
         with connection.transaction():
             parsed = parse(source, dataset, archive, snapshots)
-            said = [_Slice(connection, about, parsed, name).said(result) for name in [*parsed.slices, *parsed.unreadable]]
+            said = _said(connection, about, parsed, result)
             _reconcile(parsed, result)
     except ContractError as error:
         result = Landed()
-        said = [_Slice(connection, about, Parsed((), unreadable={UNREADABLE: error}), UNREADABLE).said(result)]
+        said = _said(connection, about, Parsed((), unreadable={UNREADABLE: error}), result)
     body = {
         "source": source,
         "dataset": dataset_name,
@@ -176,11 +176,79 @@ def delivery_of(snapshots: Sequence[Snapshot]) -> str:
     return snapshots[0].manifest.split("/")[3]
 
 
-class _Slice:
-    """One slice of one delivery: what its rows come to beside what the ledger knows."""
+Said = tuple[Literal["release", "confirmation", "nothing"], dict[str, Any]]
 
-    def __init__(self, connection: Connection, about: _Delivery, parsed: Parsed, name: str) -> None:
-        self.connection, self.about, self.parsed, self.name = connection, about, parsed, name
+
+def _said(connection: Connection, about: _Delivery, parsed: Parsed, result: Landed) -> list[Said]:
+    """What each slice says that is new, in the journal's words; `result` counts it.
+
+    The ledger is asked once for all slices, and all go into raw at once: a delivery of many costs what its rows do.
+    """
+    slices = [_Slice(about, parsed, name) for name in [*parsed.slices, *parsed.unreadable]]
+    _look_up(connection, about, slices)
+    copied = copy(connection, about.dataset, parsed, [each.piece for each in slices])
+    said = [each.said(copied[each.key], result) for each in slices]
+    kept = set(result.releases)
+    delete(connection, about.dataset, [key for key, found in copied.items() if found.rows and key not in kept])
+    return said
+
+
+def _look_up(connection: Connection, about: _Delivery, slices: Sequence[_Slice]) -> None:
+    """Tells the slices what the ledger knows of them, and gives them the keys of their releases."""
+    earlier, below = _earlier_parses(connection, about, slices), _below(connection, about, slices)
+    for each in slices:
+        each.mine, each.below = earlier.get(each.name) or earlier.get(UNREADABLE), below.get(each.name)
+        each.key = content_key(*each.parts)
+    taken = connection.execute(
+        "select release_key from meta.release where release_key = any(%s)", [[each.key for each in slices]]
+    ).fetchall()
+    for each in slices:
+        if (each.key,) in taken:
+            each.key = content_key(*each.parts, about.name)
+
+
+def _earlier_parses(connection: Connection, about: _Delivery, slices: Sequence[_Slice]) -> dict[str, Standing]:
+    """What this very delivery said of the slices, and of the slice `unreadable`, when it was read before."""
+    rows = connection.execute(
+        "select distinct on (slice) slice, release_key, row_digest, edition, parse_number from meta.release"
+        " where source = %s and dataset = %s and delivery = %s and slice = any(%s) order by slice, parse_number desc",
+        [about.source, about.dataset_name, about.name, [UNREADABLE, *(each.name for each in slices)]],
+    ).fetchall()
+    return {name: Standing(*found) for name, *found in rows}
+
+
+def _below(connection: Connection, about: _Delivery, slices: Sequence[_Slice]) -> dict[str, Standing]:
+    """The releases ranked directly below, accepted or waiting for a person's decision: said again they are nothing new.
+
+    An edition does not confirm a retrieval of unknown edition: that stays below every edition, and would take this one with it.
+    """
+    rows = connection.execute(
+        "select mine.slice, b.* from unnest(%s::text[], %s::text[], %s::text[]) as mine (slice, rank, basis)"
+        " cross join lateral (select release_key, row_digest, edition, parse_number from meta.release as r"
+        "  where r.source = %s and r.dataset = %s and r.slice = mine.slice and r.rank <= mine.rank"
+        "  and r.rank_basis in ('agency', mine.basis) and r.state = any(%s) and r.row_digest <> ''"
+        "  order by r.rank_basis = 'agency' desc, r.rank desc, r.parse_number desc, r.release_key desc limit 1) as b",
+        [
+            [each.name for each in slices],
+            [each.rank for each in slices],
+            [each.basis for each in slices],
+            about.source,
+            about.dataset_name,
+            [*ledger.ACCEPTED_STATES, ledger.UNDECIDED],
+        ],
+    ).fetchall()
+    return {name: Standing(*found) for name, *found in rows}
+
+
+class _Slice:
+    """One slice of one delivery: what its rows come to beside what the ledger knows, which is looked up for all slices at once."""
+
+    mine: Standing | None
+    below: Standing | None
+    key: int
+
+    def __init__(self, about: _Delivery, parsed: Parsed, name: str) -> None:
+        self.about, self.parsed, self.name = about, parsed, name
         self.snapshots = slice_snapshots(about.snapshots, parsed, name)
         first = self.snapshots[0]
         edition = parsed.editions.get(name) or parsed.edition or first.edition
@@ -190,24 +258,46 @@ class _Slice:
         self.rank, self.basis = (f"{edition}/{came}", "agency") if edition else (came, "retrieved")
         self.label = edition or f"retrieved {first.retrieved_at}"
 
-    def said(self, result: Landed) -> tuple[Literal["release", "confirmation", "nothing"], dict[str, Any]]:
+    @property
+    def other(self) -> Standing | None:
+        """The release that the slice is compared with: its own of an earlier parse, else the one below."""
+        return self.mine if self.mine and self.mine.digest else self.below
+
+    @property
+    def number(self) -> int:
+        """Which parse of its delivery this is."""
+        return self.mine.parse_number + 1 if self.mine else 1
+
+    @property
+    def parts(self) -> list[str]:
+        """What the key is made of: slice, label and bytes.
+
+        Where those do not tell releases apart the delivery does: for bytes that come back under their label, and for a further parse of
+        them.
+        """
+        parts = ["release", self.about.source, self.about.dataset_name, self.name, self.label]
+        parts += [snapshot.sha256 for snapshot in self.snapshots]
+        return parts + ([f"parse {self.number}", self.about.name] if self.number > 1 else [])
+
+    @property
+    def piece(self) -> Piece:
+        """The slice as it goes into raw."""
+        versions = {digest.CURRENT, *([digest.version_of(self.other.digest)] if self.other else [])}
+        return Piece(self.key, self.name, self.snapshots, versions)
+
+    def said(self, copied: Copied, result: Landed) -> Said:
         """What the slice says that is new, in the journal's words; `result` counts it."""
-        mine = self._earlier_parse()
-        other = mine if mine and mine.digest else self._below()
-        number = mine.parse_number + 1 if mine else 1
-        key = self._key(number)
-        count, digests, issue = self._copied(key, {digest.CURRENT, *([digest.version_of(other.digest)] if other else [])})
-        result.parsed += count
+        mine, other, issue = self.mine, self.other, copied.issue
+        result.parsed += copied.rows
         result.slices.append(self.name)
         if issue and mine and not mine.digest:
             result.unchanged += 1  # it could not be read before, either
             return "nothing", {}
-        if not count and not issue and not other:
+        if not copied.rows and not issue and not other:
             # asked before there is anything: no figure is no release, and no zero
             result.not_yet.append(self.name)
             return "nothing", {}
-        if other and digests[digest.version_of(other.digest)] == other.digest:
-            delete(self.connection, self.about.dataset, key)
+        if other and copied.digests[digest.version_of(other.digest)] == other.digest:
             if other is mine or self.basis != "agency" or other.edition == self.label:
                 result.unchanged += 1
                 return "nothing", {}
@@ -220,66 +310,14 @@ class _Slice:
                 "snapshot_key": first.key,
             }
         result.unreadable = issue or result.unreadable
-        result.landed, result.rows = result.landed + 1, result.rows + count
-        result.releases.append(key)
-        return "release", self._row(key, number, count, digests[digest.CURRENT], issue)
+        result.landed, result.rows = result.landed + 1, result.rows + copied.rows
+        result.releases.append(self.key)
+        return "release", self._row(copied)
 
-    def _copied(self, key: int, versions: Collection[int]) -> tuple[int, dict[int, str], str]:
-        """Rows, digests, and why the slice cannot be read: then it has neither, and nothing of it stays in raw."""
-        if not (error := self.parsed.unreadable.get(self.name)):
-            try:
-                with self.connection.transaction():
-                    return *copy(self.connection, self.about.dataset, key, self.snapshots, self.parsed, self.name, versions), ""
-            except ContractError as found:
-                error = found
-        return 0, dict.fromkeys(versions, ""), str(error)
-
-    def _earlier_parse(self) -> Standing | None:
-        """What this very delivery said of the slice when it was read before."""
-        row = self.connection.execute(
-            "select release_key, row_digest, edition, parse_number from meta.release where source = %s and dataset = %s and delivery = %s"
-            " and slice in (%s, %s) order by slice = %s desc, parse_number desc limit 1",
-            [self.about.source, self.about.dataset_name, self.about.name, self.name, UNREADABLE, self.name],
-        ).fetchone()
-        return Standing(*row) if row else None
-
-    def _below(self) -> Standing | None:
-        """The release of the slice ranked directly below, accepted or waiting for a person's decision: said again it is nothing new.
-
-        An edition does not confirm a retrieval of unknown edition: that stays below every edition, and would take this one with it.
-        """
-        row = self.connection.execute(
-            "select release_key, row_digest, edition, parse_number from meta.release where source = %s and dataset = %s and slice = %s"
-            " and rank <= %s and rank_basis = any(%s) and state = any(%s) and row_digest <> ''"
-            " order by rank_basis = 'agency' desc, rank desc, parse_number desc, release_key desc limit 1",
-            [
-                self.about.source,
-                self.about.dataset_name,
-                self.name,
-                self.rank,
-                ["agency"] if self.basis == "agency" else ["agency", "retrieved"],
-                [*ledger.ACCEPTED_STATES, ledger.UNDECIDED],
-            ],
-        ).fetchone()
-        return Standing(*row) if row else None
-
-    def _key(self, parse_number: int) -> int:
-        """The key of the slice, label and bytes.
-
-        Where those do not tell releases apart the delivery does: for bytes that come back under their label, and for a further parse of
-        them.
-        """
-        parts = ["release", self.about.source, self.about.dataset_name, self.name, self.label]
-        parts += [snapshot.sha256 for snapshot in self.snapshots]
-        parts += [f"parse {parse_number}", self.about.name] if parse_number > 1 else []
-        key = content_key(*parts)
-        taken = self.connection.execute("select 1 from meta.release where release_key = %s", [key]).fetchone()
-        return content_key(*parts, self.about.name) if taken else key
-
-    def _row(self, key: int, parse_number: int, count: int, row_digest: str, issue: str) -> dict[str, Any]:
+    def _row(self, copied: Copied) -> dict[str, Any]:
         first = self.snapshots[0]
         return {
-            "release_key": key,
+            "release_key": self.key,
             "source": self.about.source,
             "dataset": self.about.dataset_name,
             "slice": self.name,
@@ -287,16 +325,16 @@ class _Slice:
             "rank": self.rank,
             "rank_basis": self.basis,
             "state": "landed",
-            "reason": issue or None,
+            "reason": copied.issue or None,
             "capture": first.capture,
             "licence": first.licence,
             "attribution": first.attribution,
-            "rows_landed": count,
+            "rows_landed": copied.rows,
             "rows_out_of_scope": self.parsed.out_of_scope,
-            "row_digest": row_digest,
+            "row_digest": copied.digests[digest.CURRENT],
             "code_fingerprint": code_fingerprint(),
             "delivery": self.about.name,
-            "parse_number": parse_number,
+            "parse_number": self.number,
             "parser_fingerprint": parser_fingerprint(self.about.source),
             "snapshot_keys": [snapshot.key for snapshot in self.snapshots],
         }

@@ -1,12 +1,13 @@
-"""The raw tables: the rows of one slice in by COPY, and out again."""
+"""The raw tables: the rows of a delivery in by one COPY, and those of a release out again."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 import psycopg
-from psycopg import sql
+from psycopg import Copy, sql
 
 from extractors import digest
 from extractors.archive import Snapshot
@@ -14,7 +15,6 @@ from extractors.rows import Block, ContractError, Parsed
 from extractors.source import Dataset
 from warehouse import raw_tables
 from warehouse.connection import Connection
-from warehouse.keys import hex_key
 from warehouse.steps import step
 
 NOT_TAKEN = re.compile("[\0\ud800-\udfff]")
@@ -24,46 +24,81 @@ class LandingError(RuntimeError):
     """A delivery that cannot be landed, through no fault of the agency."""
 
 
-def copy(
-    connection: Connection,
-    dataset: Dataset,
-    release_key: int,
-    snapshots: Sequence[Snapshot],
-    parsed: Parsed,
-    name: str,
-    versions: Collection[int],
-) -> tuple[int, dict[int, str]]:
-    """COPY of one slice into the raw table of its shape, in one pass over the rows; `snapshots` are those that it rests on.
+class Piece(NamedTuple):
+    """A slice that goes into raw: under which key, the snapshots that it rests on, and the versions of its digest that are wanted."""
 
-    Returns their number, which is also what the table counts, and the digests of these versions.
-    Raises `LandingError` if the counts differ, `ContractError` for a row that cannot be read, and for one that the database refuses.
+    release_key: int
+    name: str
+    snapshots: Sequence[Snapshot]
+    versions: Collection[int]
+
+
+class Copied(NamedTuple):
+    """What a slice came to: its rows and digests, or why it cannot be read; then it has neither, and nothing of it is in raw."""
+
+    rows: int
+    digests: dict[int, str]
+    issue: str = ""
+
+    @classmethod
+    def refused(cls, piece: Piece, error: ContractError) -> Copied:
+        """A slice that cannot be read."""
+        return cls(0, dict.fromkeys(piece.versions, ""), str(error))
+
+
+def copy(connection: Connection, dataset: Dataset, parsed: Parsed, pieces: Sequence[Piece]) -> dict[int, Copied]:
+    """One COPY of all these slices of a delivery into the raw table of their shape; returns what each release came to.
+
+    A slice with a row that cannot be read, or that the database refuses, goes out again by itself: the others are in raw.
+    Raises `LandingError` if the server took in another number of rows.
     """
-    if dataset.records:
-        raw_tables.make(connection, dataset.shape, dataset.records.columns)
-    delete(connection, dataset, release_key)
-    table = sql.Identifier("raw", dataset.shape)
+    found = {piece.release_key: Copied.refused(piece, parsed.unreadable[piece.name]) for piece in pieces if piece.name in parsed.unreadable}
+    if readable := [piece for piece in pieces if piece.release_key not in found]:
+        if dataset.records:
+            raw_tables.make(connection, dataset.shape, dataset.records.columns)
+        delete(connection, dataset, [piece.release_key for piece in readable])
+        with step("land.copy"):
+            found |= _copied(connection, dataset, parsed, readable)
+    return found
+
+
+def _copied(connection: Connection, dataset: Dataset, parsed: Parsed, pieces: Sequence[Piece]) -> dict[int, Copied]:
+    """The slices by one COPY; where the server refuses a row, each by one of its own, which says whose row it is."""
     names = sql.SQL(", ").join(map(sql.Identifier, ("_release_key", "_snapshot_key", "_row", *parsed.columns)))
-    statement = sql.SQL("copy {} ({}) from stdin with (format csv)").format(table, names)
-    digests = {version: digest.VERSIONS[version]() for version in versions}
-    count, keys = 0, [f"{release_key},{snapshot.key}," for snapshot in snapshots]
-    with step("land.copy"), connection.cursor() as cursor:
-        try:
+    statement = sql.SQL("copy {} ({}) from stdin with (format csv)").format(sql.Identifier("raw", dataset.shape), names)
+    try:
+        with connection.transaction(), connection.cursor() as cursor:
             with cursor.copy(statement) as target:
-                for block in parsed.blocks(name):
-                    count += len(block.lines)
-                    written = addressed(keys[block.answer], block)
-                    for each in digests.values():
-                        each.update(block.lines, block.content)
-                    target.write(written)
-        except psycopg.DataError as error:
-            where = error.diag.context or f"slice {name}"
-            raise ContractError(where, "rows that the database takes", error.diag.message_primary or str(error)) from error
-        found = cursor.execute(sql.SQL("select count(*) from {} where _release_key = %s").format(table), [release_key]).fetchone()
-    if found != (count,):
-        raise LandingError(
-            f"release {hex_key(release_key)}: {count} rows were parsed, {found} are in raw.{dataset.shape}; nothing was kept"
-        )
-    return count, {version: each.result() for version, each in digests.items()}
+                written = {piece.release_key: _written(target, parsed, piece) for piece in pieces}
+            if cursor.rowcount != (total := sum(rows for rows, _ in written.values())):
+                raise LandingError(
+                    f"delivery {pieces[0].snapshots[0].manifest}: {total} rows were parsed, raw.{dataset.shape} took in {cursor.rowcount}; "
+                    "nothing was kept"
+                )
+            delete(connection, dataset, [key for key, (rows, copied) in written.items() if rows and copied.issue])
+            return {key: copied for key, (_, copied) in written.items()}
+    except psycopg.DataError as error:
+        if len(pieces) > 1:
+            return {key: copied for piece in pieces for key, copied in _copied(connection, dataset, parsed, [piece]).items()}
+        where = error.diag.context or f"slice {pieces[0].name}"
+        refusal = ContractError(where, "rows that the database takes", error.diag.message_primary or str(error))
+        return {pieces[0].release_key: Copied.refused(pieces[0], refusal)}
+
+
+def _written(target: Copy, parsed: Parsed, piece: Piece) -> tuple[int, Copied]:
+    """Writes a slice in one pass over its rows; returns how many went out, the first of one that breaks off as well."""
+    digests = {version: digest.VERSIONS[version]() for version in piece.versions}
+    count, keys = 0, [f"{piece.release_key},{snapshot.key}," for snapshot in piece.snapshots]
+    try:
+        for block in parsed.blocks(piece.name):
+            written = addressed(keys[block.answer], block)
+            for each in digests.values():
+                each.update(block.lines, block.content)
+            target.write(written)
+            count += len(block.lines)
+    except ContractError as error:
+        return count, Copied.refused(piece, error)
+    return count, Copied(count, {version: each.result() for version, each in digests.items()})
 
 
 def addressed(keys: str, block: Block) -> bytes:
@@ -93,6 +128,8 @@ def _not_taken(block: Block) -> ContractError:
     raise AssertionError("a block without such a character")
 
 
-def delete(connection: Connection, dataset: Dataset, release_key: int) -> None:
-    """Takes the rows of a release out of raw."""
-    connection.execute(sql.SQL("delete from {} where _release_key = %s").format(sql.Identifier("raw", dataset.shape)), [release_key])
+def delete(connection: Connection, dataset: Dataset, release_keys: Sequence[int]) -> None:
+    """Takes the rows of releases out of raw."""
+    if release_keys:
+        table = sql.Identifier("raw", dataset.shape)
+        connection.execute(sql.SQL("delete from {} where _release_key = any(%s)").format(table), [list(release_keys)])

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from extractors import digest
 from extractors.archive import Archive, Snapshot, archive_of
 from extractors.landing import as_declared, delivery_of, parse, slice_snapshots
-from extractors.raw import copy, delete
+from extractors.raw import Piece, copy, delete
 from extractors.reparse import Declaration, deliveries
 from extractors.rows import ContractError
 from extractors.source import SourceError, load_source
@@ -168,21 +168,16 @@ def rows_from_bytes(
         parsed = parse(source, dataset, archive, snapshots)
     except (ContractError, SourceError) as error:
         return {release.release_key: str(error) for release in wanted}
-    missing = {}
-    for release in wanted:
-        version = digest.version_of(release.row_digest)
-        found = {version: "no such slice"}
-        if release.slice in parsed.slices and release.slice not in parsed.unreadable:
-            rests_on = slice_snapshots(snapshots, parsed, release.slice)
-            try:
-                with connection.transaction():
-                    _, found = copy(connection, dataset, release.release_key, rests_on, parsed, release.slice, [version])
-            except ContractError as error:
-                found = {version: str(error)}
-        if found[version] != release.row_digest:
-            delete(connection, dataset, release.release_key)
-            missing[release.release_key] = f"this code ({code_fingerprint()}) reads its bytes otherwise than the code that landed it"
-    return missing
+    pieces = [
+        Piece(key, name, slice_snapshots(snapshots, parsed, name), [digest.version_of(row_digest)])
+        for key, name, row_digest in wanted
+        if name in parsed.slices
+    ]
+    copied = copy(connection, dataset, parsed, pieces)
+    found = {key: [*each.digests.values()] for key, each in copied.items()}
+    missing = [key for key, _, row_digest in wanted if found.get(key) != [row_digest]]
+    delete(connection, dataset, missing)
+    return dict.fromkeys(missing, f"this code ({code_fingerprint()}) reads its bytes otherwise than the code that landed it")
 
 
 def _rebuild(profile: Profile, replayed: Replayed) -> None:
