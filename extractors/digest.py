@@ -20,7 +20,8 @@ _FIGURE = re.compile(
     rf"(?P<sign>[-+\u2212]?)(?P<whole>\d+|\d{{1,3}}(?:{_GROUP}\d{{3}})+)(?:[.,](?P<part>\d+))?(?P<power>[eE][-+]?\d+)?(?P<mark>{_GROUP}?\*)?"
 )
 # What is in that spelling as it stands, as most figures are
-_SPELT = re.compile(r"0|-?(?:0\.[0-9]*[1-9]|[1-9][0-9]*(?:\.[0-9]*[1-9])?)")
+SPELT = r"(?:0|-?(?:0\.[0-9]{0,400}[1-9]|[1-9][0-9]{0,400}(?:\.[0-9]{0,400}[1-9])?))"
+_SPELT = re.compile(SPELT)
 
 
 class Digest(Protocol):

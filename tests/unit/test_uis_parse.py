@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import tracemalloc
 from collections import deque
 from collections.abc import Collection, Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from extractors.archive import Request, Snapshot
-from extractors.rows import WHOLE, ContractError, Row
+from extractors.rows import WHOLE, Answered, ContractError, Row
 from extractors.source import Dataset
 from extractors.uis import client, parse
 from tests.asked import as_bundled
@@ -196,6 +199,39 @@ def test_blocks_are_cut_between_records_and_never_inside_a_text(
     assert [(row[0], row[2], row[3]) for row in rows(body)] == [
         (f"/records/{number}", found["geoUnit"] or None, str(found["year"])) for number, found in enumerate(records)
     ]
+
+
+# what may stand in a field, well written or not
+WRITTEN = (
+    "null", '""', '"null"', '"KAZ"', '"a,b"', r'"\""', r'"a\nb"', '"a\nb"', '"},{"', '"a:b {c}"', f'"{"x" * 401}"', "7", "-0", "-0.5",
+    "01", "1.50", "-7.25", "1e3", "9" * 401, f"0.{'0' * 401}1", '7\n"value":8', '7,"value":8', "7,8", "7 ", "true", "[]", "",
+)  # fmt: skip
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(parse.FIELDS), st.sampled_from(WRITTEN)), min_size=1, max_size=3),
+    st.sampled_from((",", ", ", ",,", ",null,")),
+    st.sampled_from(("", ',{"indicatorId":"26637"')),
+)
+@settings(max_examples=500, derandomize=True, database=None, deadline=None)
+def test_what_commas_cut_is_what_the_decoder_reads(changes: list[tuple[str, str]], between: str, end: str) -> None:
+    sound = {name: json.dumps(value) for name, value in record().items()}
+    records = [",".join(f'"{name}":{text}' for name, text in (sound | dict([change])).items()) for change in changes]
+    body = f'{{"hints":[],"records":[{between.join(f"{{{text}}}" for text in records)}{end}],"indicatorMetadata":[]}}'
+    asked = (("indicator", "26637"), *(("indicator", text.strip('"')) for _, text in changes))
+
+    def outcome() -> object:
+        try:
+            found = parse.parse(TOTALS, [Answered("", asked, (), body.encode()), Answered("", (), (), VERSION)])
+            return [(block.lines, block.content) for block in found.blocks(WHOLE)]
+        except ContractError as error:
+            return str(error)
+
+    quickly = outcome()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(parse, "SPELT_FIGURES", re.compile("none"))
+        patched.setattr(parse, "PLAIN_FIGURES", re.compile("none"))
+        assert outcome() == quickly
 
 
 def test_more_false_cuts_than_are_tried_cost_memory_and_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
