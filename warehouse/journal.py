@@ -15,7 +15,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -138,7 +138,7 @@ class Journal:
 
     def write(self, entry: Entry) -> None:
         """Writes the file of an entry, durably where the store is a local folder; the head record stays."""
-        content = asdict(entry)
+        content = {name: getattr(entry, name) for name in (*_FIELDS, "previous")}
         content |= {"digest": entry.digest} if content["previous"] is not None else {}
         text = json.dumps({key: value for key, value in content.items() if value is not None}, ensure_ascii=False, indent=1)
         durable.put(self.fs, self.path(entry.sequence), text.encode() + b"\n")

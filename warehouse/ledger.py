@@ -149,8 +149,7 @@ def _redated(connection: Connection, entry: Entry) -> None:
 
 def _delivery(connection: Connection, body: dict[str, Any]) -> None:
     snapshots = body["snapshots"]
-    for snapshot in snapshots:
-        _insert(connection, "meta.snapshot", snapshot, conflict="on conflict (snapshot_key) do nothing")
+    _insert(connection, "meta.snapshot", *snapshots, conflict="on conflict (snapshot_key) do nothing")
     declaration = body.get("declaration")
     connection.execute(
         "insert into meta.delivery (source, dataset, delivery, retrieved_at, manifests, shas, declaration, lacks)"

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from psycopg import Connection, sql
+from psycopg import Connection, Cursor, sql
 
 from extractors import delivery
 from extractors.archive import Archive, Snapshot
+from extractors.landing import land
 from extractors.replay import catch_up
-from extractors.source import Source
+from extractors.source import Source, load_source
 from tests import flat, small
 from tests.conftest import new_profile
 from tests.state import read, state
@@ -20,7 +21,7 @@ from warehouse import build, ledger
 from warehouse.candidate import shown as shown_releases
 from warehouse.connection import connect
 from warehouse.fingerprint import core_schema, fact_fingerprints
-from warehouse.journal import Entry, now
+from warehouse.journal import Entry, Journal, now
 from warehouse.profile import Profile
 from warehouse.publication import sweep
 from warehouse.served import shown
@@ -72,6 +73,30 @@ def test_a_delivery_that_has_landed_is_not_read_again(settled: Profile, monkeypa
     landed = list(delivery.deliver(settled, "bns", "external_arrivals"))
     assert [one.known for one in landed] == [True, False]
     assert [name[:8] for name in held] == ["20260301"]
+
+
+def test_a_delivery_of_many_slices_asks_the_server_no_more_often_than_one_of_few(bare: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    for name in ("execute", "executemany", "copy"):
+
+        def counted(self: Cursor, query: Any, *more: Any, name: str = name, go_on: Any = getattr(Cursor, name), **rest: Any) -> Any:
+            asked.append(name)
+            return go_on(self, query, *more, **rest)
+
+        monkeypatch.setattr(Cursor, name, counted)
+    counts, source = [], load_source("bns")
+    for day, years in enumerate((range(2020, 2022), range(2010, 2022)), 1):
+        small.put(bare, "population", small.population(years), f"2026-02-0{day}")
+        archive = Archive(bare.archive)
+        snapshots = archive.snapshots("bns", "population", archive.deliveries("bns", "population")[-1])
+        with connect(bare, "koshi_loader") as connection:
+            asked.clear()
+            landed = land(connection, Journal(bare.journal), archive, source, "population", snapshots)
+        counts.append((len(landed.slices), asked.count("copy"), len(asked)))
+    (few, *at_first), (many, *then) = counts
+    assert (few, many) == (2, 12)
+    assert then == at_first
+    assert then[0] == 1
 
 
 def test_tables_are_analyzed_when_a_tenth_of_them_is_new(settled: Profile) -> None:

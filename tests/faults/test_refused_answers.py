@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from extractors import raw
 from extractors.bns import parse as bns_parse
 from extractors.rows import Block, Parsed, Row
 from tests.fuzz.sound import SOURCES
-from tests.small import arrivals, land_all, put, tree
+from tests.small import arrivals, land_all, population, put, tree
 from tests.state import read
 from warehouse.profile import Profile
 
@@ -58,8 +58,8 @@ def _raises(error: Exception) -> Callable[..., Parsed]:
     return parse
 
 
-def _raises_late(error: Exception, parse: Any) -> Callable[..., Parsed]:
-    """A parser whose rows break off while they are read."""
+def _raises_late(error: Exception, parse: Any, slices: Collection[str] = ()) -> Callable[..., Parsed]:
+    """A parser whose rows, or those of these slices, break off while they are read."""
 
     class Breaking:
         def __init__(self, rows: list[Row]) -> None:
@@ -71,7 +71,7 @@ def _raises_late(error: Exception, parse: Any) -> Callable[..., Parsed]:
 
     def late(*asked: Any) -> Parsed:
         parsed: Parsed = parse(*asked)
-        parsed.slices = {name: Breaking(list(rows)) for name, rows in parsed.slices.items()}
+        parsed.slices |= {name: Breaking(list(rows)) for name, rows in parsed.slices.items() if name in (slices or parsed.slices)}
         return parsed
 
     return late
@@ -116,6 +116,24 @@ def test_what_only_the_database_refuses_is_a_rejected_release_with_the_line(bare
     assert found.startswith("at COPY bns_taldau, line 3")
     assert 'invalid byte sequence for encoding "UTF8": 0xff' in found
     assert rows == [4, 4]
+
+
+@pytest.mark.parametrize("refused_by", ["the parser", "the database"])
+def test_a_slice_that_cannot_be_kept_leaves_the_others_of_its_delivery(
+    bare: Profile, monkeypatch: pytest.MonkeyPatch, refused_by: str
+) -> None:
+    checked, sound = raw.addressed, bns_parse.PARSERS["workbook"]
+    if refused_by == "the parser":
+        monkeypatch.setitem(bns_parse.PARSERS, "workbook", _raises_late(IndexError("late"), sound, {"region/2020-01-01"}))
+    else:
+        monkeypatch.setattr(raw, "addressed", lambda keys, block: checked(keys, block).replace(b"1002000", b"10\xff000"))
+    put(bare, "population", population(range(2018, 2022)), "2026-03-01")
+    [landed] = land_all(bare, SOURCES["bns"], "population")
+    assert ("IndexError: late" if refused_by == "the parser" else "invalid byte sequence") in landed.unreadable
+    assert (landed.landed, landed.rows, landed.parsed) == (4, 54, 54)
+    kept = "select slice, rows_landed, (select count(*) from raw.bns_table where _release_key = release_key) from meta.release order by 1"
+    assert read(bare, kept) == [(f"region/{year}-01-01", rows, rows) for year, rows in ((2018, 18), (2019, 18), (2020, 0), (2021, 18))]
+    assert read(bare, "select count(*) from raw.bns_table") == [(54,)]
 
 
 @pytest.mark.parametrize(
