@@ -118,6 +118,15 @@ def test_what_only_the_database_refuses_is_a_rejected_release_with_the_line(bare
     assert rows == [4, 4]
 
 
+def test_rows_that_are_not_as_many_as_were_written_are_not_kept(bare: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = raw.addressed
+    monkeypatch.setattr(raw, "addressed", lambda keys, block: checked(keys, block) * 2)
+    put(bare, DATASET, tree(arrivals()), "2026-03-01")
+    with pytest.raises(raw.LandingError, match=r"4 rows were parsed, raw\.bns_taldau took in 8; nothing was kept"):
+        land_all(bare, SOURCES["bns"], DATASET)
+    assert read(bare, "select count(*) from raw.bns_taldau") == [(0,)]
+
+
 @pytest.mark.parametrize("refused_by", ["the parser", "the database"])
 def test_a_slice_that_cannot_be_kept_leaves_the_others_of_its_delivery(
     bare: Profile, monkeypatch: pytest.MonkeyPatch, refused_by: str
