@@ -199,11 +199,11 @@ def _look_up(connection: Connection, about: _Delivery, slices: Sequence[_Slice])
     for each in slices:
         each.mine, each.below = earlier.get(each.name) or earlier.get(UNREADABLE), below.get(each.name)
         each.key = content_key(*each.parts)
-    taken = connection.execute(
-        "select release_key from meta.release where release_key = any(%s)", [[each.key for each in slices]]
-    ).fetchall()
+    keys = [each.key for each in slices]
+    rows = connection.execute("select release_key from meta.release where release_key = any(%s)", [keys]).fetchall()
+    taken = {key for (key,) in rows}
     for each in slices:
-        if (each.key,) in taken:
+        if each.key in taken:
             each.key = content_key(*each.parts, about.name)
 
 
