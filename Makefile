@@ -3,6 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
+SUPERSET := .koshi/superset
 export UV_PYTHON_DOWNLOADS := never
 # trust whom the system trusts, as pip does: behind a proxy with an authority of its own uv's list is not enough
 ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem),)
@@ -15,7 +16,7 @@ export KOSHI_PROFILE := live
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test lint unit test-system faults histories fuzz chaos bench export serve report init url dbt-env psql trace record status rollback unpin decide stop clean replay check check-source new-source contracts backup restore lock
+.PHONY: help setup setup-dev run test lint unit test-system faults histories fuzz chaos bench export superset test-superset serve report init url dbt-env psql trace record status rollback unpin decide stop clean replay check check-source new-source contracts backup restore lock
 
 # nothing is asked of a network; digests and keys of ours are hexadecimal, and the locks, journals and answers are full of them
 SECRETS := --no-verify --disable-plugin HexHighEntropyString --exclude-files '\.lock$$|^tests/journals/|^extractors/bundled/archive/'
@@ -70,6 +71,15 @@ unit: setup-dev
 test-system: setup-dev ## what needs packages of the system (chromium, drivers); says loudly what it did not try
 	$(PY) -m pytest -n 0 -m system
 
+# of a size of its own (800 MB) and with versions of its own, so never in .venv
+$(SUPERSET)/ready: $(VENV)/uv-ready requirements-superset.lock
+	@test -x $(SUPERSET)/bin/python || $(VENV)/bin/uv venv --quiet --python $(PY) $(SUPERSET)
+	@VIRTUAL_ENV=$(SUPERSET) $(VENV)/bin/uv pip sync --quiet --require-hashes requirements-superset.lock
+	@touch $@
+
+test-superset: setup-dev $(SUPERSET)/ready ## import the bundle into a real Superset: figures and a picture; downloads 250 MB
+	KOSHI_SUPERSET=$(SUPERSET) $(PY) -m pytest -n 0 -m superset --timeout=0
+
 faults: setup-dev ## whole live runs against agencies that misbehave
 	$(PY) -m pytest -n 0 -m faults -s
 
@@ -84,6 +94,9 @@ fuzz: setup-dev ## so many changed answers of each dataset, other ones each time
 
 export: $(VENV)/export-ready ## write what readers see as files: CSV, XLSX, Parquet, SDMX, DuckDB
 	@$(PY) pipeline.py export
+
+superset: setup ## write what Superset imports: datasets, metrics that know what adds up, a dashboard
+	@$(PY) pipeline.py superset
 
 serve: $(VENV)/export-ready ## show the site in three languages, the reports and Airflow on loopback until Ctrl-C
 	@$(PY) pipeline.py serve
@@ -156,3 +169,4 @@ lock: $(VENV)/uv-ready ## write the lock files anew: hashes, no addresses
 	$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --extra export pyproject.toml -c requirements.lock -o requirements-export.lock
 	$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --extra export --group dev pyproject.toml -c requirements.lock -c requirements-export.lock -o requirements-dev.lock
 	echo "uv" | $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header - -o requirements-uv.lock
+	printf 'apache-superset==6.1.0\npsycopg2-binary==2.9.*\nrich\ncachetools\nflask-caching<2.4\n' | $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header - -o requirements-superset.lock

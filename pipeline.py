@@ -200,6 +200,17 @@ def export() -> None:
 
 
 @app.command()
+def superset() -> None:
+    """Writes what Superset imports (datasets, metrics, a dashboard), a file a language; says where they lie."""
+    from reporting.superset.bundle import make
+
+    profile = _profile()
+    with _told(Console()):
+        migrate.to_head(profile)
+        print(*make(profile), sep="\n")
+
+
+@app.command()
 def serve(port: Annotated[int, typer.Option(help="Of the reports; a free one if 0.")] = 0) -> None:
     """Shows the reports and Airflow on loopback until Ctrl-C."""
     from reporting.serve import serve as show

@@ -34,7 +34,8 @@ MEASURES = _measures()
 TOTALS = [(mart, column, meta) for mart, column, meta in MEASURES if "total" in meta]
 
 
-def _columns(dimensions: list[str]) -> list[str]:
+def columns_of(dimensions: list[str]) -> list[str]:
+    """The columns that have the members of these dimensions."""
     return [PERIOD.get(dimension, f"{dimension}_code") for dimension in dimensions]
 
 
@@ -69,14 +70,14 @@ def test_every_count_of_persons_says_whom_it_counts() -> None:
 @pytest.mark.parametrize(("mart", "name", "meta"), TOTALS, ids=[f"{mart}.{name}" for mart, name, _ in TOTALS])
 def test_a_plain_sum_is_the_published_total(published: Reader, mart: str, name: str, meta: dict[str, Any]) -> None:
     """Whatever is grouped by beyond `total_by`, for the same rows are added up."""
-    groups = ", ".join(_columns(meta["total_by"]))
+    groups = ", ".join(columns_of(meta["total_by"]))
     sums = f"sum({name}), min({meta['total']}), max({meta['total']})"
     rows = published.execute(f"select {groups}, {sums} from bi.{mart} where {name} is not null group by {groups}").fetchall()
     with_total = [row for row in rows if row[-1] is not None]
     assert with_total
     assert [row for row in with_total if len(set(row[-3:])) > 1] == []
     dimensions = {row[0] for row in published.execute("select column_name from information_schema.columns where table_name = %s", [mart])}
-    assert set(_columns([*meta["over"], *meta["total_by"]])) <= dimensions
+    assert set(columns_of([*meta["over"], *meta["total_by"]])) <= dimensions
 
 
 def _additive(published: Reader) -> list[tuple[str, str, list[str], dict[str, Any]]]:
@@ -92,8 +93,8 @@ def _additive(published: Reader) -> list[tuple[str, str, list[str], dict[str, An
 def test_whatever_a_reader_groups_and_filters_by_adds_up_to_the_published_total(published: Reader, data: st.DataObject) -> None:
     """Relation, measure, groups and filters are drawn from `bi.columns`, as a BI tool offers them; no flag is filtered on."""
     mart, name, over, meta = data.draw(st.sampled_from(_additive(published)))
-    fixed = _columns(meta["total_by"])
-    grouped = [column for column in data.draw(st.lists(st.sampled_from(_columns(over)), unique=True)) if column not in fixed]
+    fixed = columns_of(meta["total_by"])
+    grouped = [column for column in data.draw(st.lists(st.sampled_from(columns_of(over)), unique=True)) if column not in fixed]
     relation, figure, total = sql.Identifier("bi", mart), sql.Identifier(name), sql.Identifier(meta["total"])
 
     def listed(columns: list[str]) -> sql.Composed:
@@ -115,7 +116,7 @@ def test_whatever_a_reader_groups_and_filters_by_adds_up_to_the_published_total(
     assert sum(Decimal(str(part[-1] or 0)) for part in parts) == least, (mart, name, grouped, at)
     whole = published.execute(
         sql.SQL("select count(*), count(distinct ({})) from {} where {}").format(
-            listed([*fixed, *(column for column in _columns(over) if column not in fixed)]), relation, where
+            listed([*fixed, *(column for column in columns_of(over) if column not in fixed)]), relation, where
         )
     ).fetchone()
     assert whole is not None
