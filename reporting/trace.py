@@ -20,6 +20,8 @@ from warehouse.profile import Profile
 
 # Rows of a relation that are traced at once, and figures that are shown of one row
 ROWS, FIGURES = 5, 25
+# Dates of a row on which no stock is
+NO_STOCK = ("period_start_date", "period_end_date", "edition_date")
 Reader = psycopg.Connection[dict[str, Any]]
 
 
@@ -45,7 +47,8 @@ class Traced:
     figures: list[Figure] = field(default_factory=list)
 
 
-# Each fact row of the releases that the row names, in its period, the stock at its end included: those whose members it names most exactly
+# Each fact row of the releases that the row names, in its period, with the stocks at its end and on dates that it names: those whose
+# members it names most exactly
 _BEHIND = """
 with near as (
     select p.provenance_key, p.release_key, (
@@ -54,7 +57,12 @@ with near as (
                 select from unnest(%(stems)s::text[], %(codes)s::text[]) as named (stem, code)
                 where starts_with(member, named.stem) and split_part(member, '=', 2) = named.code
             ) then 2
-            when split_part(member, '=', 2) = any(%(codes)s) then 1
+            -- under another name, unless the figure has it under that of the row: who moves within a country is not meant by the country
+            when exists (
+                select from unnest(%(stems)s::text[], %(codes)s::text[]) as named (stem, code)
+                where split_part(member, '=', 2) = named.code
+                    and position('; ' || named.stem || '=' || named.code || ';' in '; ' || p.about || ';') = 0
+            ) then 1
             when split_part(member, '=', 2) in ('_T', 'W1') or split_part(member, '=', 1) in ('cube', 'indicator') then 0
             else -1
         end), 0)
@@ -66,6 +74,7 @@ with near as (
             %(start)s::date is null
             or p.period_start_date between %(start)s::date and %(end)s::date
             or (p.period_start_date = p.period_end_date and p.period_start_date = %(end)s::date + 1)
+            or p.period_start_date = any(%(dates)s::date[])
         )
 )
 select p.* from bi.provenance as p
@@ -118,9 +127,12 @@ class Tracer:
             key = (row["series_key"] ^ row["period_key"] ^ row["release_key"]) & 0xFFFFFFFFFFFFFFFF
             return self._asked("select * from bi.provenance where provenance_key = %(key)s", {"key": f"{key:016x}"})
         releases = [_hex(value) for name, value in row.items() if name.endswith("release_key") and value is not None]
-        members = {name.removesuffix("_code"): str(value) for name, value in row.items() if name.endswith("_code") or name in TOLD_APART}
+        # an ISO code is a member that the row names already, written otherwise
+        codes = [name for name in row if (name.endswith("_code") and not name.endswith("_iso_code")) or name in TOLD_APART]
+        members = {name.removesuffix("_code"): str(row[name]) for name in codes}
         start, end = row.get("period_start_date"), row.get("period_end_date")
-        asked = {"releases": releases, "stems": list(members), "codes": list(members.values()), "start": start, "end": end}
+        dates = [value for name, value in row.items() if name.endswith("_date") and name not in NO_STOCK]
+        asked = {"releases": releases, "stems": list(members), "codes": list(members.values()), "start": start, "end": end, "dates": dates}
         return self._asked(_BEHIND, asked)
 
     def _conditions(self, relation: str, keys: Sequence[str], columns: Sequence[str]) -> dict[str, str]:

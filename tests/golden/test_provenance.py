@@ -98,6 +98,13 @@ def test_a_person_asks_by_the_key_or_by_columns(bundled: tuple[Profile, dict[str
     assert by_column == by_key
     of_view = list(trace(bundled[0], "migration_balance_all", ["KAZ", "year", "2022-01-01", "2022-12-31"]))
     assert of_view[1:] == by_key[1:]
+    # moves within the country are no figure of a row that names the country once
+    of_share = "\n".join(trace(bundled[0], "migration_cis_share", ["year=2016"]))
+    assert "counterpart_area=W1" in of_share
+    assert "counterpart_area=KAZ" not in of_share
+    # of 2001 nothing is known but the population of another year, whose date the row has
+    of_stock = "\n".join(trace(bundled[0], "student_totals", ["area_code=MOZ", "year=2001"]))
+    assert "figure " in of_stock
     text = "\n".join(by_column)
     assert "departures_persons = 24147" in text
     assert "at /0/y122022\n      24147" in text
