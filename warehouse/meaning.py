@@ -25,7 +25,10 @@ LABELS = "dbt/models/docs/column_labels.csv"
 LANGUAGES = ("kk", "ru", "en")
 # The role of a column whose name is like this; the first that fits
 ROLES = (
-    ("provenance", r"(^|_)(release_key|snapshot_key|provenance_key|edition|capture|captures|licence|attribution|derivation|code_source)$"),
+    (
+        "provenance",
+        r"(^|_)(release_key|snapshot_key|provenance_key|edition|capture|captures|sources|licence|attribution|derivation|code_source)$",
+    ),
     (
         "provenance",
         r"^(source_row|position|url|request|method|sha256|manifest|retrieved_at|published_at|printed_by|printed_at|content_hash)$",

@@ -54,14 +54,13 @@
 
 
 {% macro provenance(keys, period_key) -%}
-    {#- Editions, captures, licences and attributions of an array of release keys, of the figures of one period, for a lateral join. -#}
+    {#- Editions, captures and sources of an array of release keys, of the figures of one period, for a lateral join. -#}
     select
         string_agg(distinct origin.edition, '; ') as edition,
         string_agg(distinct origin.edition_label, '; ') as edition_label,
         max(origin.edition_date) as edition_date,
         string_agg(distinct origin.capture, '; ') as capture,
-        string_agg(distinct coalesce(made.licence, origin.licence), '; ') as licence,
-        string_agg(distinct coalesce(made.attribution, origin.attribution), '; ') as attribution
+        string_agg(distinct coalesce(made.source_code, origin.source_code), '; ') as sources
     from {{ ref('dim_release') }} as origin
     left join {{ ref('bridge_release_origin') }} as made
         on origin.release_key = made.release_key and made.period_key = {{ period_key }}

@@ -42,8 +42,8 @@ from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0
 where c.relnamespace = 'bi'::regnamespace and c.relkind in ('r', 'v') order by c.relname, a.attnum
 """
 RELEASES = """
-select r.release_key, r.source_code || '.' || r.dataset as dataset, r.attribution,
-    array(select distinct b.attribution from bi.bridge_release_origin as b where b.release_key = r.release_key) as made_by
+select r.release_key, r.source_code || '.' || r.dataset as dataset, r.source_code,
+    array(select distinct b.source_code from bi.bridge_release_origin as b where b.release_key = r.release_key) as made_by
 from bi.dim_release as r
 """
 
@@ -183,7 +183,7 @@ def _releases(connection: Connection) -> dict[str, Release]:
     """The releases that readers see, by key."""
     known, found = declared(), dict[str, Release]()
     for row in connection.cursor(row_factory=dict_row).execute(RELEASES):
-        made_by = frozenset({row["attribution"], *row["made_by"]} - {None, ""})
+        made_by = frozenset({row["source_code"], *row["made_by"]} - {None, ""})
         key = hex_key(row["release_key"])
         found[key] = Release(key, row["dataset"], made_by, known.get(row["dataset"], "unknown"))
     return found
@@ -199,8 +199,8 @@ def _copy(connection: Connection, read: Read, relation: Relation, folder: Path) 
     ).fetchall()
     digests, rest_on = dict[Redistribution, list[str]](), dict[Redistribution, set[str]]()
     rows: Counter[Redistribution] = Counter()
-    for keys, attribution, has_figures, kind, count in kinds:
-        may, datasets = grounds.of(dict(zip(names, keys, strict=True)), attribution, has_figures=has_figures)
+    for keys, sources, has_figures, kind, count in kinds:
+        may, datasets = grounds.of(dict(zip(names, keys, strict=True)), sources, has_figures=has_figures)
         digests.setdefault(may, []).append(kind)
         rest_on.setdefault(may, set()).update(datasets)
         rows[may] += count
@@ -215,12 +215,12 @@ def _copy(connection: Connection, read: Read, relation: Relation, folder: Path) 
 
 
 def _grounds(relation: Relation) -> tuple[sql.Composable, sql.Composable]:
-    """What is asked of each row: its release keys, its attribution and whether it has figures; and a digest of the three."""
+    """What is asked of each row: its release keys, its sources and whether it has figures; and a digest of the three."""
     keys = sql.SQL("array[{}]::text[]").format(sql.SQL(", ").join(column.value for column in relation.release_columns))
-    attribution = sql.SQL("attribution" if any(column.name == "attribution" for column in relation.columns) else "null::text")
+    sources = sql.SQL("sources" if any(column.name == "sources" for column in relation.columns) else "null::text")
     figures = [sql.Identifier(column.name) for column in relation.columns if column.is_figure]
     has_figures = sql.SQL("num_nonnulls({}) > 0").format(sql.SQL(", ").join(figures)) if figures else sql.SQL("true")
-    said = sql.SQL(", ").join([keys, attribution, has_figures])
+    said = sql.SQL(", ").join([keys, sources, has_figures])
     return said, sql.SQL("md5(row_to_json(row({}))::text)").format(said)
 
 

@@ -26,11 +26,11 @@ def declared() -> dict[str, Redistribution]:
 
 @dataclass(frozen=True)
 class Release:
-    """A release that readers see. `attributions` name who made its figures: its agency, and others that a copy took figures from."""
+    """A release that readers see. `sources` made its figures: its own, and others that a copy took figures from."""
 
     key: str
     dataset: str
-    attributions: frozenset[str]
+    sources: frozenset[str]
     may: Redistribution
 
 
@@ -41,33 +41,31 @@ class Grounds:
     releases: Mapping[str, Release]
     of_column: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
-    def of(self, keys: Mapping[str, str | None], attribution: str | None, *, has_figures: bool = True) -> tuple[Redistribution, set[str]]:
+    def of(self, keys: Mapping[str, str | None], sources: str | None, *, has_figures: bool = True) -> tuple[Redistribution, set[str]]:
         """How far a row may be handed on, and the datasets that it rests on.
 
         `keys` are its release columns. A column without a key may stand for several releases, which have no single address: then it can
-        be any that the column names elsewhere, of those whom the row's attribution names. So can an agency that the attribution names
-        and none of the row's keys explains. Who stays unknown makes the row `unknown`.
+        be any that the column names elsewhere, of those whose makers are among the row's sources. So can any release of a source that
+        none of the row's keys explains. Who stays unknown makes the row `unknown`.
         """
         named = [self.releases.get(key) for key in keys.values() if key]
         found = [release for release in named if release]
         if len(found) < len(named):  # a key of no release that readers see
             return "unknown", {release.dataset for release in found}
+        makers = frozenset(filter(None, (sources or "").split("; ")))
         for column, key in keys.items():
-            if key is None and (attribution or has_figures):
-                found += self._named_in(attribution, self.of_column.get(column) or frozenset(self.releases))
-        rest = attribution or ""
-        for text in sorted({text for release in found for text in release.attributions}, key=len, reverse=True):
-            rest = rest.replace(text, "")
-        if rest.strip("; "):
-            hidden = self._named_in(rest, frozenset(self.releases))
-            if not hidden:
+            if key is None and (makers or has_figures):
+                found += self._made_by(makers, self.of_column.get(column) or frozenset(self.releases))
+        if rest := makers.difference(*(release.sources for release in found)):
+            hidden = self._made_by(rest, frozenset(self.releases))
+            if not rest <= frozenset().union(*(release.sources for release in hidden)):
                 return "unknown", {release.dataset for release in found}
             found += hidden
         if not found:
             return ("unknown" if has_figures else "open"), set()
         return strictest(release.may for release in found), {release.dataset for release in found}
 
-    def _named_in(self, text: str | None, keys: frozenset[str]) -> list[Release]:
-        """Those of the releases whose makers the text names; all of them where there is no text."""
+    def _made_by(self, makers: frozenset[str], keys: frozenset[str]) -> list[Release]:
+        """Those of the releases whose figures one of these made; all of them where nobody is named."""
         releases = [self.releases[key] for key in sorted(keys)]
-        return [release for release in releases if not text or any(made in text for made in release.attributions)]
+        return [release for release in releases if not makers or release.sources & makers]

@@ -32,13 +32,13 @@ from warehouse.profile import Profile
 PROBE = """
 create table bi.probe (
     code text primary key, label text, persons bigint, share_pct numeric(12, 4), rate double precision, is_first boolean, as_of_date date,
-    seen_at timestamptz, area_key bigint, attribution text, release_key bigint
+    seen_at timestamptz, area_key bigint, sources text, release_key bigint
 );
 comment on table bi.probe is 'One row is one case.';
 comment on column bi.probe.persons is 'Persons who''s there.';
 insert into bi.probe
 select c.code, c.label, c.persons, c.share, c.share / 3, c.code = 'a', date '2024-02-29', timestamptz '2024-02-29 10:11:12.5+05',
-    8825921345982090380, case when c.code <> 'f' then r.attribution end, case when c.code not in ('e', 'f', 'g') then r.release_key end
+    8825921345982090380, case when c.code <> 'f' then r.source_code end, case when c.code not in ('e', 'f', 'g') then r.release_key end
 from (values
     ('a', '=1+1', -6722, 12.3400, 'bns.population'), ('b', E'two\nlines, "quoted"', null, null, 'bns.population'),
     ('c', '', 1, 0.0001, 'uis.outbound_totals'), ('d', '@SUM(A1)', 999001, 1, 'mol.kandas'),
@@ -46,7 +46,7 @@ from (values
     ('f', 'whose?', 999003, 3, 'bns.population'), ('g', null, 4, 4, 'bns.population')
 ) as c (code, label, persons, share, dataset)
 join lateral (
-    select release_key, attribution from bi.dim_release where source_code || '.' || dataset = c.dataset order by is_current desc, 1 limit 1
+    select release_key, source_code from bi.dim_release where source_code || '.' || dataset = c.dataset order by is_current desc, 1 limit 1
 ) as r on true
 """
 
@@ -163,7 +163,7 @@ def test_a_label_stays_text_and_a_number_a_number(exported: tuple[Profile, Path]
     assert dict(zip(heading, rows[0], strict=True)) | {"release_key": ""} == {
         "code": "a", "label": "=1+1", "persons": "-6722", "share_pct": "12.3400", "rate": "4.113333333333333", "is_first": "true",
         "as_of_date": "2024-02-29", "seen_at": "2024-02-29T05:11:12.500000Z", "area_key": f"{8825921345982090380:016x}",
-        "attribution": rows[0][9], "release_key": "",
+        "sources": "bns", "release_key": "",
     }  # fmt: skip
 
 
@@ -171,27 +171,38 @@ def test_nothing_that_may_not_be_handed_out_is_in_a_file(exported: tuple[Profile
     profile, root = exported
     with connect(profile) as connection:
         read = begin(connection)
+        said = connection.execute(
+            "select source_code || '.' || dataset, attribution from bi.dim_release"
+            " union select r.source_code || '.' || r.dataset, b.attribution"
+            " from bi.bridge_release_origin as b join bi.dim_release as r using (release_key)"
+        ).fetchall()
     may = {key: release.may for key, release in read.releases.items()}
     wide = {"open": {"open"}, "share-alike": {"open", "share-alike"}}
-    handed = {text for release in read.releases.values() if release.may in HANDED_OUT for text in release.attributions}
-    others = {text for release in read.releases.values() if release.may not in HANDED_OUT for text in release.attributions} - handed
+    handed = {text for name, text in said if declared()[name] in HANDED_OUT}
+    others = {text for name, text in said if declared()[name] not in HANDED_OUT} - handed
+    silent = {name.partition(".")[0] for name, terms in declared().items() if terms not in HANDED_OUT} - {
+        name.partition(".")[0] for name, terms in declared().items() if terms in HANDED_OUT
+    }
     assert {"quote-only", "unknown"} <= set(may.values())
     assert len(others) > 1
+    assert "cisstat" in silent
     for bundle, allowed in wide.items():
         for file in (root / bundle).rglob("*.csv"):
             heading, rows = _csv(file)
             keys = [place for place, name in enumerate(heading) if name.lower().endswith(("release_key", "release"))]
             assert {may[row[place]] for row in rows for place in keys if row[place]} <= allowed, file
+            makers = [place for place, name in enumerate(heading) if name == "sources"]
+            assert not {each for row in rows for place in makers for each in row[place].split("; ")} & silent, file
             text = file.read_text(encoding="utf-8")
             assert not [other for other in others if other in text], file
     probes = {may: _csv(root / may / "probe" / "probe.csv")[1] for may in HANDED_OUT}
     assert {may: [row[0] for row in rows] for may, rows in probes.items()} == {"open": ["a", "b", "g"], "share-alike": ["c"]}
-    said = (root / "NOT_INCLUDED").read_text(encoding="utf-8")
-    assert "probe: 2 rows, quote-only; rest on" in said
-    assert "probe: 1 row, unknown; rest on" in said
+    left_out = (root / "NOT_INCLUDED").read_text(encoding="utf-8")
+    assert "probe: 2 rows, quote-only; rest on" in left_out
+    assert "probe: 1 row, unknown; rest on" in left_out
     for name, terms in declared().items():
-        assert (f"  {name}: " in said) is (terms not in HANDED_OUT), name
-    assert "https://new.cisstat.org" in said
+        assert (f"  {name}: " in left_out) is (terms not in HANDED_OUT), name
+    assert "https://new.cisstat.org" in left_out
 
 
 def test_the_packages_are_valid(exported: tuple[Profile, Path]) -> None:

@@ -116,19 +116,17 @@ def test_the_republic_that_no_row_prints_is_derived_and_marked(published: Reader
 
 def test_the_years_before_taldau_name_who_made_them(published: Reader) -> None:
     # Taldau begins in 2000; 1991-1999 have the bureau's population of the edition of 2026-04-30 beside the flows of CIS Stat
-    rows = published.execute(
-        "select min(year), max(year), count(*), attribution ~ 'CIS Stat', attribution ~ 'Bureau of National Statistics',"
-        " licence ~ '^Not known; quoted with reference' from bi.migration_balance group by 4, 5, 6 order by 1"
-    ).fetchall()
-    assert rows == [(1991, 1999, 9, True, True, True), (2000, 2025, 26, False, True, False)]
+    rows = published.execute("select min(year), max(year), count(*), sources from bi.migration_balance group by 4 order by 1").fetchall()
+    assert rows == [(1991, 1999, 9, "bns; cisstat"), (2000, 2025, 26, "bns")]
     # both flows of nine years, each by its own table
     facts = published.execute(
-        "select fact.direction, count(*), min(origin.attribution) from bi.fct_migration_flow as fact"
+        "select fact.direction, count(*), min(origin.attribution), min(origin.source_code) from bi.fct_migration_flow as fact"
         " join bi.bridge_release_origin as origin using (release_key, period_key) group by 1 order by 1"
     ).fetchall()
-    assert [(direction, count) for direction, count, _ in facts] == [("arrival", 9), ("departure", 9)]
+    assert [(direction, count) for direction, count, *_ in facts] == [("arrival", 9), ("departure", 9)]
     assert "fact 4650866" in str(facts[0][2])
     assert "fact 4679599" in str(facts[1][2])
+    assert {source for *_, source in facts} == {"cisstat"}
 
 
 def test_the_balance_since_1991_is_what_it_was(published: Reader) -> None:

@@ -305,7 +305,7 @@ def test_shares_of_repatriates_make_the_whole(published: Published) -> None:
 )
 def test_every_row_says_where_it_comes_from(published: Published, mart: str) -> None:
     query = (
-        f"select count(*) from bi.{mart}_all where edition is null or capture is null or licence is null or attribution is null"
+        f"select count(*) from bi.{mart}_all where edition is null or capture is null or sources is null"
         " or area_name_kk is null or area_name_ru is null or area_name_en is null"
     )
     assert published.execute(query.encode()).fetchall() == [(0,)]

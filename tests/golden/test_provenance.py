@@ -92,6 +92,33 @@ def test_random_rows_of_every_mart_lead_to_figures_that_hold_their_numbers(reade
         assert any(held), (name, rows)
 
 
+def test_a_row_of_a_mart_names_its_makers_and_leads_to_their_terms(reader: Reader) -> None:
+    terms = {"licence", "attribution"}
+    rows = reader.execute('select relation, array_agg("column") as columns from bi.columns group by 1').fetchall()
+    columns = {row["relation"]: set(row["columns"]) for row in rows}
+    assert {name for name, names in columns.items() if names & terms} == {"bridge_release_origin", "citation", "dim_release", "provenance"}
+    marts = [name for name, names in columns.items() if "sources" in names and name != "catalogue"]
+    assert len(marts) > 30
+    for name in marts:
+        keys = sorted(column for column in columns[name] if column.endswith("release_key"))
+        # of each release that the row names, a maker is among its sources, and there are terms to read
+        asked = sql.SQL(
+            "select count(*) as n, count(*) filter (where not string_to_array(m.sources, '; ') && array_prepend(r.source_code, array("
+            "select b.source_code from bi.bridge_release_origin as b where b.release_key = r.release_key))) as stray,"
+            " count(*) filter (where coalesce(r.licence, '') = '' or coalesce(r.attribution, '') = '') as bare"
+            " from {} as m, unnest(array[{}]) as key join bi.dim_release as r on r.release_code = key"
+        ).format(sql.Identifier("bi", name), sql.SQL(", ").join(sql.Identifier("m", key) for key in keys))
+        [found] = reader.execute(asked).fetchall()
+        assert found["n"], name
+        assert (found["stray"], found["bare"]) == (0, 0), name
+        [unnamed] = reader.execute(
+            sql.SQL(
+                "select count(*) from {} as m where num_nonnulls({}) > 0 and sources is null"
+            ).format(sql.Identifier("bi", name), sql.SQL(", ").join(map(sql.Identifier, keys)))
+        ).fetchall()  # fmt: skip
+        assert unnamed["count"] == 0, name
+
+
 def test_a_person_asks_by_the_key_or_by_columns(bundled: tuple[Profile, dict[str, Intake]]) -> None:
     by_column = list(trace(bundled[0], "migration_balance", ["year=2022", "area_code=KAZ"]))
     by_key = list(trace(bundled[0], "migration_balance", ["KAZ", "year", "2022-01-01", "2022-12-31"]))

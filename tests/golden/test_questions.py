@@ -163,7 +163,7 @@ def test_the_query_at_the_end_of_a_run_works_when_pasted(published: Reader) -> N
 def test_every_mart_says_where_its_rows_come_from(published: Reader) -> None:
     marts = published.execute("select table_name from information_schema.tables where table_schema = 'bi' and table_name like '%\\_all'")
     for (mart,) in marts.fetchall():
-        missing = published.execute(f"select count(*) from bi.{mart} where capture is null or licence is null or attribution is null")
+        missing = published.execute(f"select count(*) from bi.{mart} where capture is null or sources is null")
         assert missing.fetchone() == (0,), mart
 
 

@@ -31,8 +31,8 @@ def test_a_row_is_of_the_strictest_class_that_it_can_rest_on() -> None:
     releases = {key: Release(key, f"s.{key}", frozenset(made.split()), may) for key, made, may in said}
     grounds = Grounds(releases, {"k": frozenset({"a", "b"}), "l": frozenset({"a", "c"})})
 
-    def of(keys: dict[str, str | None], attribution: str | None, **more: bool) -> str:
-        return grounds.of(keys, attribution, **more)[0]
+    def of(keys: dict[str, str | None], sources: str | None, **more: bool) -> str:
+        return grounds.of(keys, sources, **more)[0]
 
     assert of({"k": "a", "l": "u"}, "Bureau; Institute") == "share-alike"
     assert of({"k": "a", "l": "m"}, "Bureau; Ministry") == "quote-only"

@@ -32,8 +32,7 @@ select
     origin.edition_label,
     origin.edition_date,
     origin.capture,
-    origin.licence,
-    origin.attribution,
+    origin.sources,
     {{ key_text('moves.release_key') }} as release_key
 from moves
 inner join areas as origins on moves.origin_area_key = origins.area_key

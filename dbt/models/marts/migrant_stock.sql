@@ -261,8 +261,7 @@ select
     releases.edition_date,
     measured.is_newest_edition and measured.is_current as is_current,
     measured.capture,
-    releases.licence,
-    releases.attribution,
+    releases.source_code as sources,
     {{ key_text('measured.release_key') }} as release_key
 from measured
 cross join last_complete

@@ -75,8 +75,7 @@ select
     origin.edition_date,
     gathered.is_newest_edition,
     origin.capture,
-    origin.licence,
-    origin.attribution,
+    origin.sources,
     {{ key_text('gathered.living_abroad_release_key') }} as living_abroad_release_key,
     {{ key_text('gathered.living_here_release_key') }} as living_here_release_key,
     {{ key_text('home.release_key') }} as population_release_key

@@ -29,8 +29,7 @@ releases as (
         edition,
         edition_label,
         edition_date,
-        licence,
-        attribution
+        source_code
     from {{ ref('dim_release') }}
 ),
 
@@ -39,8 +38,7 @@ made as (
     select
         release_key,
         period_key,
-        licence,
-        attribution
+        source_code
     from {{ ref('bridge_release_origin') }}
 ),
 
@@ -282,8 +280,7 @@ gathered as (
         string_agg(distinct parts.source_code, '; ') as flows_source_code,
         count(distinct parts.source_code) as flows_sources,
         string_agg(distinct parts.capture, '; ') as capture,
-        string_agg(distinct coalesce(made.licence, releases.licence), '; ') as licence,
-        string_agg(distinct coalesce(made.attribution, releases.attribution), '; ') as attribution,
+        string_agg(distinct coalesce(made.source_code, releases.source_code), '; ') as sources,
         max(parts.release_key) filter (where parts.role = 'arrivals') as arrivals_release_key,
         max(parts.release_key) filter (where parts.role = 'departures') as departures_release_key,
         count(distinct parts.release_key) filter (where parts.role = 'arrivals') as arrivals_releases,
@@ -362,8 +359,7 @@ select
     measured.edition_date,
     measured.population_edition,
     measured.capture,
-    measured.licence,
-    measured.attribution,
+    measured.sources,
     -- a range over several releases has no single address
     case when measured.arrivals_releases = 1 then {{ key_text('measured.arrivals_release_key') }} end as arrivals_release_key,
     case when measured.departures_releases = 1 then {{ key_text('measured.departures_release_key') }} end as departures_release_key,

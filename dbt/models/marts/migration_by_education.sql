@@ -87,8 +87,7 @@ select
     origin.edition_label,
     origin.edition_date,
     origin.capture,
-    origin.licence,
-    origin.attribution,
+    origin.sources,
     {{ key_text('cells.release_key') }} as release_key,
     cells.derivation
 from cells

@@ -101,8 +101,7 @@ select
     origin.edition_label,
     origin.edition_date,
     origin.capture,
-    origin.licence,
-    origin.attribution,
+    origin.sources,
     {{ key_text('scoped.release_key') }} as release_key,
     scoped.derivation
 from scoped

@@ -34,8 +34,7 @@ groups as (
         max(edition_label) as edition_label,
         max(edition_date) as edition_date,
         max(capture) as capture,
-        max(licence) as licence,
-        max(attribution) as attribution,
+        max(sources) as sources,
         max(arrivals_release_key) as arrivals_release_key,
         max(departures_release_key) as departures_release_key
     from {{ ref('migration_by_country') }}
@@ -79,8 +78,7 @@ select
     groups.edition_label,
     groups.edition_date,
     groups.capture,
-    groups.licence,
-    groups.attribution,
+    groups.sources,
     groups.arrivals_release_key,
     groups.departures_release_key
 from years

@@ -51,8 +51,7 @@ select
     releases.edition_label,
     releases.edition_date,
     incidents.capture,
-    releases.licence,
-    releases.attribution,
+    releases.source_code as sources,
     {{ key_text('incidents.release_key') }} as release_key,
     {{ key_text('incidents.series_key') }} as incident_key
 from incidents

@@ -52,8 +52,7 @@ select
     origin.edition_label,
     origin.edition_date,
     origin.capture,
-    origin.licence,
-    origin.attribution,
+    origin.sources,
     {{ key_text('stocks.release_key') }} as release_key
 from stocks
 inner join republics on stocks.release_key = republics.release_key and stocks.period_key = republics.period_key

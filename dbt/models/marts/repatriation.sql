@@ -114,8 +114,7 @@ select
     origin.edition_label,
     origin.edition_date,
     origin.capture,
-    origin.licence,
-    origin.attribution,
+    origin.sources,
     {{ key_text('kinds.release_key') }} as release_key
 from kinds
 inner join areas on kinds.area_key = areas.area_key

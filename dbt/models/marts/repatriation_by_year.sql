@@ -291,8 +291,7 @@ select
     origin.edition_label,
     origin.edition_date,
     origin.capture,
-    origin.licence,
-    origin.attribution,
+    origin.sources,
     {{ key_text('collected.release_key') }} as release_key
 from collected
 inner join areas on collected.area_key = areas.area_key

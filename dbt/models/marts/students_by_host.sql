@@ -34,8 +34,7 @@ select
     origin.edition_label,
     origin.edition_date,
     origin.capture,
-    origin.licence,
-    origin.attribution,
+    origin.sources,
     {{ key_text('students.release_key') }} as release_key,
     {{ key_text('students.total_release_key') }} as total_release_key
 from students

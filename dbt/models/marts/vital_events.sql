@@ -76,8 +76,7 @@ select
     origin.edition_label,
     origin.edition_date,
     origin.capture,
-    origin.licence,
-    origin.attribution,
+    origin.sources,
     {{ key_text('events.births_release_key') }} as births_release_key,
     {{ key_text('events.natural_increase_release_key') }} as natural_increase_release_key
 from events

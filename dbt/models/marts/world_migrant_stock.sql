@@ -58,8 +58,7 @@ select
     'estimated'::text as estimate_kind,
     stocks.is_provisional,
     origin.capture,
-    origin.licence,
-    origin.attribution,
+    origin.sources,
     {{ key_text('stocks.release_key') }} as release_key,
     {{ key_text('populations.release_key') }} as population_release_key
 from stocks

@@ -23,6 +23,7 @@ origins as (
         capture,
         from_year,
         to_year,
+        made_by,
         licence,
         attribution,
         source
@@ -32,6 +33,7 @@ origins as (
 select
     releases.release_key,
     periods.period_key,
+    origins.made_by as source_code,
     origins.licence,
     origins.attribution,
     origins.source as code_source
