@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ import psycopg
 import pytest
 import sqlalchemy
 
+from tests import small
 from tests.contract.test_other_server import url as other_server
 from warehouse import migrate, server
 from warehouse.connection import connect, reader_url
@@ -61,6 +62,16 @@ def url(good: tuple[Path, str]) -> str:
 def _imported(name: str, package: str) -> Any:
     """A driver, or a loud skip."""
     return pytest.importorskip(name, reason=f"NOT TRIED WITH {name}: no {package}")
+
+
+def _odbc(url: str) -> Any:
+    """A session over psqlODBC as Excel has it, in no transaction between its questions, or a loud skip."""
+    odbc = _imported("pyodbc", "pyodbc")
+    if "PostgreSQL Unicode" not in odbc.drivers():
+        pytest.skip("NOT TRIED WITH psqlODBC: no driver `PostgreSQL Unicode` (the system package `odbc-postgresql`)")
+    at = urlsplit(url)
+    named = f"Server={at.hostname};Port={at.port};Database={at.path[1:]};Uid={at.username};Pwd={at.password}"
+    return odbc.connect(f"Driver={{PostgreSQL Unicode}};{named}", autocommit=True)
 
 
 def test_each_client_has_a_snippet() -> None:
@@ -137,18 +148,48 @@ def test_adbc_lists_keys_relations_and_comments(url: str) -> None:
 
 @system
 def test_psqlodbc_lists_keys_and_relations_and_reads_what_columns_mean(url: str) -> None:
-    odbc = _imported("pyodbc", "pyodbc")
-    if "PostgreSQL Unicode" not in odbc.drivers():
-        pytest.skip("NOT TRIED WITH psqlODBC: no driver `PostgreSQL Unicode` (the system package `odbc-postgresql`)")
-    at = urlsplit(url)
-    named = f"Server={at.hostname};Port={at.port};Database={at.path[1:]};Uid={at.username};Pwd={at.password}"
-    cursor = odbc.connect(f"Driver={{PostgreSQL Unicode}};{named}").cursor()
+    cursor = _odbc(url).cursor()
     assert [row.column_name for row in cursor.primaryKeys("migration_balance", schema="bi")] == KEY
     assert {row.pktable_name for row in cursor.foreignKeys(foreignTable="fct_population", foreignSchema="bi")} == POINTS_AT
     columns = {row.column_name: row for row in cursor.columns("migration_balance", schema="bi")}
     assert not columns["area_name_en"].nullable
     asked = "select unit, label_kk from bi.columns where relation = 'migration_balance' and \"column\" = 'balance_persons'"
     assert tuple(cursor.execute(asked).fetchone()) == ("persons", "Көші-қон сальдосы, адам")
+
+
+def _by_psycopg(url: str) -> Callable[[str], object]:
+    """A statement that the server has prepared."""
+    session = psycopg.connect(url, autocommit=True)
+    return lambda query: session.execute(query, prepare=True).fetchone()[0]  # type: ignore[index]
+
+
+def _by_sqlalchemy(url: str) -> Callable[[str], object]:
+    """A dataset of Superset: a pool that keeps its sessions, and a table that was looked at once."""
+    engine = sqlalchemy.create_engine(url.replace("postgresql://", "postgresql+psycopg2://", 1))
+    table = sqlalchemy.Table("migration_balance", sqlalchemy.MetaData(schema="bi"), autoload_with=engine)
+
+    def ask(_: str) -> object:
+        with engine.connect() as session:
+            return session.execute(sqlalchemy.select(table.c.arrivals_persons).where(table.c.year == 2021)).scalar()
+
+    return ask
+
+
+def _by_odbc(url: str) -> Callable[[str], object]:
+    """A saved query of Excel."""
+    cursor = _odbc(url).cursor()
+    return lambda query: cursor.execute(query.replace("2021", "?"), 2021).fetchone()[0]
+
+
+@pytest.mark.parametrize("client", [_by_psycopg, _by_sqlalchemy, pytest.param(_by_odbc, marks=system)], ids=["psycopg", "Superset", "ODBC"])
+def test_what_was_saved_goes_on_through_a_publication(client: Callable[[str], Callable[[str], object]], settled: Profile) -> None:
+    query = "select arrivals_persons from bi.migration_balance where year = 2021"
+    ask = client(reader_url(settled))
+    assert [ask(query) for _ in range(6)] == [1030] * 6, "asked often enough for a plan to be kept"
+    small.put(settled, "external_arrivals", small.tree(small.arrivals() | {2021: 1035}), "2026-03-01")
+    _, ended = small.run(settled)
+    assert ended.outcome == "published"
+    assert ask(query) == 1035
 
 
 # Prints as JSON what java.sql.DatabaseMetaData says
