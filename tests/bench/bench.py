@@ -7,6 +7,7 @@ shapes           workbooks and a CSV of the bundled archive, landed, and read al
                  what its releases do
 second_run       `make run` that finds nothing new against the first, and the first against its steps called directly; then questions of
                  a dashboard as `bi_reader` and of DuckDB
+live_run         a live run in which every agency is asked and none has anything new, against the first one
 grown            one further release of 10,000 rows beside 0.1 M and 1 M (`KOSHI_BENCH_EDITIONS=1000`: 10 M) raw rows
 published        gates, a publication and a rollback by themselves
 
@@ -35,6 +36,7 @@ from extractors.uis.client import requests, version_request
 from tests.bench.growth import grown
 from tests.bench.landed import DATASET, Spent, cpu, landed, million, profile_in
 from tests.bench.publishing import published
+from tests.e2e.test_agency_faults import BOUND_SECONDS, Agencies, Live
 from tests.servers import remove_server
 from warehouse import migrate, server
 from warehouse.connection import connect, drop_database
@@ -187,6 +189,26 @@ def second_run() -> None:
     print(f"orchestration the steps of Koshi take {own:.2f} of the first run; the rest is Python's imports and Airflow")
 
 
+def live_run() -> None:
+    """Prints what a live run costs where no agency has anything new. Each is asked first; these answer at once, so that no wait counts."""
+    agencies, spent = Agencies(), []
+    with tempfile.TemporaryDirectory() as name:
+        warehouse = Live(Path(name), agencies, agencies)
+        try:
+            for _ in range(2):
+                before = _children()
+                told = warehouse.command("run", seconds=BOUND_SECONDS)
+                spent.append(_children() - before)
+        finally:
+            agencies.stop()
+            warehouse.command("stop")
+            remove_server(Path(name) / "state")
+    if "nothing was rebuilt" not in told.stdout:
+        raise RuntimeError(f"the second run was no unchanged one: {told.stdout}")
+    first, second = spent
+    print(f"live          first {first:.1f} CPU-s, a second that asks all and finds nothing new {second:.1f}; {second / first:.2f} of it")
+
+
 def _children() -> float:
     """Processor seconds of the processes that this one has waited for; the server is none of them."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -194,7 +216,7 @@ def _children() -> float:
 
 
 if __name__ == "__main__":
-    parts = {part.__name__: part for part in (landing, shapes, second_run, grown, published)}
+    parts = {part.__name__: part for part in (landing, shapes, second_run, live_run, grown, published)}
     was_up = server.running() is not None
     state_root().mkdir(parents=True, exist_ok=True)
     for wanted in sys.argv[1:] or parts:
