@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 import yaml
@@ -20,7 +21,14 @@ Capture = Literal["live", "recorded", "reconstructed", "transcribed"]
 ByHand = Literal["recorded", "reconstructed", "transcribed"]  # what a person may say of a file
 # How far the figures of a dataset may be handed on. Of several answers under several terms the narrowest counts.
 Redistribution = Literal["open", "share-alike", "quote-only", "unknown"]
+# from the widest to the narrowest
+CLASSES: tuple[Redistribution, ...] = get_args(Redistribution)
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def strictest(classes: Iterable[Redistribution]) -> Redistribution:
+    """The narrowest of these; of none the widest."""
+    return max(classes, key=CLASSES.index, default=CLASSES[0])
 
 
 class SourceError(RuntimeError):
@@ -75,6 +83,10 @@ class Dataset(Declared):
     redistribution: Redistribution = Field(
         description="open with the attribution, share-alike under the same licence, quote-only single figures, unknown if nobody says"
     )
+    redistribution_of_editions: dict[str, Redistribution] = Field(default={}, description="the same of editions with terms of their own")
+    redistribution_of_others: Redistribution | None = Field(
+        default=None, description="the same of figures in its answers that another agency made (seed series_origin); else unknown"
+    )
     request: dict[str, Any]
     records: Records | None = None
     staging: Staging | None = Field(default=None, description="the contract that the staging view is written from, where rows are regular")
@@ -85,6 +97,16 @@ class Dataset(Declared):
     out_of_scope: str = Field(default="", description="what the agency delivers and we do not take: counted, not absorbed")
     next_release: date | None = Field(default=None, description="the day on which the agency says that it publishes again, if it says so")
     only_transcribed: bool = Field(default=False, description="published in print only; the live profile uses the bundled transcription")
+
+    def may(self, edition: str) -> Redistribution:
+        """How far the delivering agency's own figures of an edition may be handed on."""
+        return self.redistribution_of_editions.get(edition, self.redistribution)
+
+    @property
+    def narrowest(self) -> Redistribution:
+        """How far everything may be handed on that the dataset can hold."""
+        others = [self.redistribution_of_others] if self.redistribution_of_others else []
+        return strictest([self.redistribution, *self.redistribution_of_editions.values(), *others])
 
     @property
     def asked(self) -> Asked:

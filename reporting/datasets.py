@@ -95,7 +95,7 @@ def lines(profile: Profile, since: datetime | None = None, broken: Mapping[str, 
         attempt = tried.get(name) or _untried(name, broken or {}, is_declared=name in declared, is_run=since is not None)
         line = _line(profile, attempt, standing.get(name, []), remarks.get(name, []))
         releases = f"{', '.join(states[name])}" if name in states else "none"
-        title, terms = (declared[name].title.en, declared[name].redistribution) if name in declared else (name, "")
+        title, terms = (declared[name].title.en, declared[name].narrowest) if name in declared else (name, "")
         found.append(Line(**vars(line) | {"title": title, "redistribution": terms, "releases": releases}))
     return found
 

@@ -44,6 +44,8 @@ MEASURED = r"^(bigint|numeric|double precision)"
 MEMBERS = dict.fromkeys(
     ("counterpart", "origin", "residence", "partner", "host", "destination", "before", "after", "group", "member"), "area"
 )
+# How far figures may be handed on, from the widest to the narrowest
+HANDED_ON = ("open", "share-alike", "quote-only", "unknown")
 # The key of a release, as a number and as text
 RELEASE = ("release_key", "release_code")
 PERIOD = ("period_kind", "period_start_date", "period_end_date")
@@ -138,11 +140,11 @@ select r.source_code || '.' || r.dataset, r.source_code, r.dataset,
     (array_agg(r.edition order by r.rank desc, r.release_key))[1],
     (select max(s.retrieved_at) from meta.release_snapshot as rs join meta.snapshot as s using (snapshot_key)
         where rs.release_key = any(array_agg(r.release_key))),
-    array_agg(distinct r.capture)
+    array_agg(distinct r.capture), array_agg(distinct r.edition), bool_or(by.is_other)
 from {0}.dim_release as r, lateral (
-    select r.licence, r.attribution
+    select r.licence, r.attribution, false as is_other
     union all
-    select made.licence, made.attribution from {0}.bridge_release_origin as made where made.release_key = r.release_key
+    select made.licence, made.attribution, true from {0}.bridge_release_origin as made where made.release_key = r.release_key
 ) as by
 where r.is_current group by 1, 2, 3 order by 1
 """
@@ -299,7 +301,7 @@ def citations(connection: Connection, schema: str) -> list[tuple[Any, ...]]:
     """The rows of `bi.citation` for the releases of a built schema. One that is no longer declared is cited by its code."""
     found = []
     rows = connection.execute(sql.SQL(_CITED).format(sql.Identifier(schema))).fetchall()
-    for of, source, dataset, licence, attribution, edition, retrieved, captures in rows:
+    for of, source, dataset, licence, attribution, edition, retrieved, captures, editions, has_others in rows:
         declared = _declared().get(source, {})
         said = declared.get("datasets", {}).get(dataset, {})
         titles = {language: " ".join(str(said.get("title", {}).get(language, of)).split()) for language in LANGUAGES}
@@ -313,7 +315,16 @@ def citations(connection: Connection, schema: str) -> list[tuple[Any, ...]]:
             for language in LANGUAGES
         }  # fmt: skip
         found.append((
-            of, *titles.values(), *cited.values(), licence, attribution, declared.get("terms_url"), said.get("redistribution"),
+            of, *titles.values(), *cited.values(), licence, attribution, declared.get("terms_url"), _narrowest(said, editions, has_others),
             edition, retrieved, ", ".join(captures), said.get("next_release"),
         ))  # fmt: skip
     return found
+
+
+def _narrowest(said: Mapping[str, Any], editions: list[str], has_others: bool) -> str | None:
+    """How far all may be handed on that these editions of a dataset hold; None for one that declares nothing."""
+    if "redistribution" not in said:
+        return None
+    of_editions = said.get("redistribution_of_editions", {})
+    found = [str(of_editions.get(edition, said["redistribution"])) for edition in editions]
+    return max(found + [str(said.get("redistribution_of_others", "unknown"))] * has_others, key=HANDED_ON.index)

@@ -11,7 +11,7 @@ from typing import Any
 
 from extractors.source import Redistribution
 from reporting.export import papers, sdmx, tables
-from reporting.export.papers import CATALOGUE, CITATION, NOT_INCLUDED, PACKAGE, SUMS
+from reporting.export.papers import CATALOGUE, NOT_INCLUDED, PACKAGE, SUMS
 from reporting.export.read import Read, Table, marts
 from reporting.export.terms import HANDED_OUT
 from warehouse import durable
@@ -97,7 +97,8 @@ def _bundle(
     database = target / ("koshi.duckdb" if may == HANDED_OUT[0] else f"koshi-{may}.duckdb")
     tables.to_duckdb(rows, database)
     listed[may] = ("All tables of this class in one file.", sorted({name for table in found for name in table.datasets}), [database])
-    (target / CITATION).write_text(papers.citation(read, may, _all_datasets(read, may, found)), encoding="utf-8")
+    for language, words in papers.CITED.items():
+        (target / words["file"]).write_text(papers.citation(read, may, _all_datasets(read, may, found), language), encoding="utf-8")
     papers.write_json(target / PACKAGE, papers.datapackage(read, may, found, target))
 
 
@@ -112,7 +113,7 @@ def _sheets(read: Read, table: Table, loaded: Any) -> list[tuple[str, Sequence[s
         (relation.name, column.name, column.written, column.unit or None, *(label or None for label in column.labels), column.description)
         for column in relation.columns
     ]
-    cited = [read.citations[name] for name in table.datasets]
+    cited = [read.cited(name, table.may) for name in table.datasets]
     publication = f"publication {read.number} ({read.key}) of {read.published_at:%Y-%m-%d}"
     rows = (tuple(row.values()) for batch in loaded.to_batches(max_chunksize=5000) for row in batch.to_pylist())
     return [

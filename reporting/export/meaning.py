@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from extractors.source import Source, load_source, source_codes
 from warehouse.connection import Connection
+
+LANGUAGES = ("kk", "ru", "en")
 
 
 @dataclass(frozen=True)
@@ -13,10 +16,20 @@ class Citation:
     """How one dataset is named, and under which terms its figures stand."""
 
     dataset: str
-    title: str
-    citation: str
+    titles: Mapping[str, str]
+    citations: Mapping[str, str]
     licence: str
     terms_url: str
+
+    @property
+    def title(self) -> str:
+        """Its title in English."""
+        return self.titles["en"]
+
+    @property
+    def citation(self) -> str:
+        """Its citation in English."""
+        return self.citations["en"]
 
 
 def of_columns(connection: Connection) -> dict[tuple[str, str], tuple[str, tuple[str, str, str]]]:
@@ -41,17 +54,18 @@ def citations(connection: Connection) -> dict[str, Citation]:
         licences += [licence] * (bool(licence) and licence not in licences)
         attributions += [attribution] * (bool(attribution) and attribution not in attributions)
     if connection.execute("select to_regclass('bi.citation')").fetchone() == (None,):
-        ready = dict[str, str]()
+        ready = dict[str, dict[str, str]]()
     else:
-        ready = dict(connection.execute("select dataset, citation_en from bi.citation").fetchall())
+        rows = connection.execute("select dataset, citation_kk, citation_ru, citation_en from bi.citation").fetchall()
+        ready = {name: dict(zip(LANGUAGES, said, strict=True)) for name, *said in rows}
     found = {}
     for name in sorted(declared.keys() | said.keys()):
         source, dataset = declared.get(name, (None, None))
         licences, attributions = said.get(name, ([source.licence], [source.attribution]) if source else ([], []))
         found[name] = Citation(
             name,
-            dataset.title.en if dataset else name,
-            ready.get(name) or "; ".join(attributions),
+            dataset.title.model_dump() if dataset else dict.fromkeys(LANGUAGES, name),
+            ready.get(name) or dict.fromkeys(LANGUAGES, "; ".join(attributions)),
             "; ".join(licences),
             source.terms_url if source else "",
         )

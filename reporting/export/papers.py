@@ -12,7 +12,7 @@ from typing import Any
 from extractors.source import Redistribution, load_source, source_codes
 from reporting.export.meaning import Citation
 from reporting.export.read import Column, Read, Table
-from reporting.export.terms import HANDED_OUT, declared
+from reporting.export.terms import HANDED_OUT, Made, Period, Release, declared, spans
 from warehouse.wording import counted
 
 KINDS = {
@@ -37,10 +37,33 @@ CONTEXT = {
     "xsd": "http://www.w3.org/2001/XMLSchema#",
 }
 SUMS, NOT_INCLUDED, CITATION, CATALOGUE, PACKAGE = "SHA256SUMS", "NOT_INCLUDED", "CITATION", "catalog.jsonld", "datapackage.json"
-ASKED = {
-    "open": "Whoever hands these files on names the sources of what is handed on, as below.",
-    "share-alike": "Whoever hands these files on, or what is made of them, does so under the same licence and names the sources, as below.",
-}
+# CITATION by language: how its file is called, and its words
+CITED: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "file": CITATION,
+        "title": TITLE,
+        "publication": "Publication {} ({}) of {}",
+        "open": "Whoever hands these files on names the sources of what is handed on, as below.",
+        "share-alike": "Who hands on these files or what is made of them does so under the same licence, and names the sources as below.",
+        "cite": "cite", "licence": "licence", "terms": "terms",
+    },
+    "kk": {
+        "file": f"{CITATION}.kk",
+        "title": "Koshi: Қазақстан бойынша көші-қон ағындары мен диаспора көрсеткіштері",
+        "publication": "Жарияланым {} ({}), {}",
+        "open": "Бұл файлдарды әрі қарай таратушы таратылған деректің дереккөздерін төмендегідей атайды.",
+        "share-alike": "Бұл файлдарды не олардан жасалғанды таратушы сол лицензияны сақтайды және дереккөздерін төмендегідей атайды.",
+        "cite": "сілтеме", "licence": "лицензия", "terms": "шарттары",
+    },
+    "ru": {
+        "file": f"{CITATION}.ru",
+        "title": "Koshi: миграционные потоки и показатели диаспоры Казахстана",
+        "publication": "Публикация {} ({}) от {}",
+        "open": "Кто передаёт эти файлы дальше, называет источники переданного, как указано ниже.",
+        "share-alike": "Кто передаёт эти файлы или сделанное из них, сохраняет ту же лицензию и называет источники, как указано ниже.",
+        "cite": "ссылка", "licence": "лицензия", "terms": "условия",
+    },
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,7 +87,7 @@ def write_json(file: Path, content: Mapping[str, Any]) -> None:
 
 def datapackage(read: Read, may: Redistribution, tables: Sequence[Table], folder: Path) -> dict[str, Any]:
     """The package of one class: a resource a CSV file, with types, units and licences."""
-    cited = [read.citations[name] for name in sorted({name for table in tables for name in table.datasets})]
+    cited = [read.cited(name, may) for name in sorted({name for table in tables for name in table.datasets})]
     return {
         "name": f"koshi-{may}",
         "title": TITLE,
@@ -78,7 +101,7 @@ def datapackage(read: Read, may: Redistribution, tables: Sequence[Table], folder
 def _resource(read: Read, table: Table, folder: Path) -> dict[str, Any]:
     relation = table.relation
     path = f"{relation.mart}/{relation.name}.csv"
-    found, cited = digest(folder / path), [read.citations[name] for name in table.datasets]
+    found, cited = digest(folder / path), [read.cited(name, table.may) for name in table.datasets]
     schema: dict[str, Any] = {"fields": [_field(column) for column in relation.columns], "missingValues": [""]}
     if relation.is_default and relation.key:
         schema["primaryKey"] = list(relation.key)
@@ -134,13 +157,19 @@ def catalogue(read: Read, titles: Mapping[str, tuple[str, Sequence[str], Sequenc
                 "@type": "dcat:Dataset",
                 "dct:title": {"@value": folder.rpartition("/")[2], "@language": "en"},
                 "dct:description": {"@value": description, "@language": "en"},
-                "dct:license": [each["title"] for each in _licences(read.citations[name] for name in datasets)],
-                "dct:source": [each["title"] for each in _sources(read.citations[name] for name in datasets)],
+                "dct:license": [each["title"] for each in _licences(_cited(read, folder, datasets))],
+                "dct:source": [each["title"] for each in _sources(_cited(read, folder, datasets))],
                 "dcat:distribution": [_distribution(file, root) for file in files],
             }
             for folder, (description, datasets, files) in titles.items()
         ],
     }
+
+
+def _cited(read: Read, folder: str, datasets: Iterable[str]) -> list[Citation]:
+    """The citations of what a folder holds, whose path begins with its class."""
+    may = next(may for may in HANDED_OUT if folder.partition("/")[0] == may)
+    return [read.cited(name, may) for name in datasets]
 
 
 def _distribution(file: Path, root: Path) -> dict[str, Any]:
@@ -154,17 +183,19 @@ def _distribution(file: Path, root: Path) -> dict[str, Any]:
     return said | {"dcat:byteSize": found.size, "spdx:checksum": checksum}
 
 
-def citation(read: Read, may: Redistribution, datasets: Iterable[str]) -> str:
-    """What who takes the files of a class must know: how its datasets are cited, and under which licence."""
-    lines = [TITLE, f"Publication {read.number} ({read.key}) of {read.published_at:%Y-%m-%d}", "", ASKED[may], ""]
-    for cited in (read.citations[name] for name in datasets):
-        lines += [f"{cited.dataset}: {cited.title}", f"  cite: {cited.citation}", f"  licence: {cited.licence}"]
-        lines += [f"  terms: {cited.terms_url}"] if cited.terms_url else []
+def citation(read: Read, may: Redistribution, datasets: Iterable[str], language: str) -> str:
+    """What who takes the files of a class must know: how its datasets are cited, and under which licence, in an agency's own words."""
+    words = CITED[language]
+    lines = [words["title"], words["publication"].format(read.number, read.key, f"{read.published_at:%Y-%m-%d}"), "", words[may], ""]
+    for cited in (read.cited(name, may) for name in datasets):
+        lines += [f"{cited.dataset}: {cited.titles[language]}", f"  {words['cite']}: {cited.citations[language]}"]
+        lines += [f"  {words['licence']}: {cited.licence}"]
+        lines += [f"  {words['terms']}: {cited.terms_url}"] if cited.terms_url else []
     return "\n".join(lines) + "\n"
 
 
 def not_included(read: Read) -> str:
-    """What no file holds, and whom to ask for it: a dataset that may not be handed out, with the rows of each relation left out for it."""
+    """What no file holds, and whom to ask for it: the rows of each relation that are left out, and what may not be handed out at all."""
     lines = [
         "Rows of these relations are in no file of this export: what they rest on may be quoted with its reference, or nobody says",
         "how far it may be handed on. `bi` and its charts show them; ask the agency before you hand them on.",
@@ -172,27 +203,51 @@ def not_included(read: Read) -> str:
         "Rows left out",
     ]
     for (relation, may), rows in sorted(read.left_out.items()):
+        of = f" of {years}" if (years := spans(read.left_years[relation, may])) else ""
         lines.append(
-            f"  {relation}: {counted(rows, 'row')}, {may}; rest on {', '.join(sorted(read.rest_on[relation])) or 'what is not known'}"
+            f"  {relation}: {counted(rows, 'row')}{of}, {may}; rest on {', '.join(sorted(read.rest_on[relation])) or 'what is not known'}"
         )
     if not read.left_out:
         lines.append("  none")
-    lines += ["", "Datasets that may not be handed out"]
-    may_be = declared()
-    seen = {release.dataset for release in read.releases.values()} | may_be.keys()
-    for name in sorted(seen):
-        may = may_be.get(name, "unknown")
-        if may not in HANDED_OUT:
-            cited = read.citations[name]
-            lines += [
-                f"  {name}: {cited.title}",
-                f"    redistribution: {may}",
-                f"    reference: {cited.citation}",
-                f"    licence: {cited.licence}",
-            ]
-            lines += [f"    terms: {cited.terms_url}"] if cited.terms_url else []
-            lines += [f"    agency: {address}" for address in _addresses(name)]
+    lines += ["", "What may not be handed out"]
+    known = declared()
+    for name in sorted({release.dataset for release in read.releases.values()} | known.keys()):
+        releases = [release for release in read.releases.values() if release.dataset == name]
+        lines += _own(read.citations[name], releases, known[name].redistribution if name in known else "unknown")
+        lines += _of_others(name, releases)
     return "\n".join(lines) + "\n"
+
+
+def _own(cited: Citation, releases: Sequence[Release], may: Redistribution) -> list[str]:
+    """What a dataset has of its agency that may not be handed out: all of it, or what some of its releases hold."""
+    classes = {release.own.may for release in releases} or {may}
+    lines = []
+    if len(classes) == 1 and not classes & {*HANDED_OUT}:
+        lines += _kept(f"{cited.dataset}: {cited.title}", classes.pop(), cited.citation, cited.licence)
+    else:
+        for made in sorted({release.own for release in releases if release.own.may not in HANDED_OUT}, key=str):
+            lines += _kept(f"{cited.dataset}: {cited.title}, in part", made.may, made.attribution, made.licence)
+    if lines:
+        lines += [f"    terms: {cited.terms_url}"] if cited.terms_url else []
+        lines += [f"    agency: {address}" for address in _addresses(cited.dataset)]
+    return lines
+
+
+def _of_others(name: str, releases: Sequence[Release]) -> list[str]:
+    """What a dataset has of other agencies that may not be handed out."""
+    others: dict[Made, set[Period]] = {}
+    for period, made in ((period, made) for release in releases for period, made in release.others.items()):
+        others.setdefault(made, set()).add(period)
+    return [
+        line
+        for made, periods in sorted(others.items(), key=str)
+        if made.may not in HANDED_OUT
+        for line in _kept(f"{name}: figures of {spans(periods)}, which another agency made", made.may, made.attribution, made.licence)
+    ]
+
+
+def _kept(what: str, may: Redistribution, reference: str, licence: str) -> list[str]:
+    return [f"  {what}", f"    redistribution: {may}", f"    reference: {reference}", f"    licence: {licence}"]
 
 
 def _addresses(name: str) -> list[str]:

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from extractors.source import Redistribution
+from extractors.source import CLASSES, Redistribution
 from reporting.export import sdmx
 from reporting.export.copying import dump
 from reporting.export.errors import ExportError
-from reporting.export.meaning import Citation, citations, of_columns
+from reporting.export.meaning import LANGUAGES, Citation, citations, of_columns
 from reporting.export.sdmx import Copied
-from reporting.export.terms import CLASSES, HANDED_OUT, Grounds, Release, declared
+from reporting.export.terms import HANDED_OUT, Grounds, Made, Period, Release, declared
 from warehouse.connection import Connection, connect
 from warehouse.keys import hex_key
 from warehouse.profile import Profile
@@ -41,10 +41,11 @@ select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), coalesce(col_
 from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 where c.relnamespace = 'bi'::regnamespace and c.relkind in ('r', 'v') order by c.relname, a.attnum
 """
-RELEASES = """
-select r.release_key, r.source_code || '.' || r.dataset as dataset, r.source_code,
-    array(select distinct b.source_code from bi.bridge_release_origin as b where b.release_key = r.release_key) as made_by
-from bi.dim_release as r
+RELEASES = "select release_key, source_code || '.' || dataset as dataset, source_code, edition, licence, attribution from bi.dim_release"
+# what another agency made than the one that delivered it
+MADE = """
+select b.release_key, p.period_start_date, p.period_end_date, b.source_code, b.licence, b.attribution
+from bi.bridge_release_origin as b join bi.dim_period as p using (period_key) order by 1, 2, 3
 """
 
 
@@ -100,6 +101,16 @@ class Relation:
         return self.name == self.mart
 
     @property
+    def period(self) -> tuple[sql.Composable, sql.Composable]:
+        """First and last day of what a row is of, as they are asked for; of a relation that does not say so, nothing."""
+        names = [column.name for column in self.columns]
+        if {"period_start_date", "period_end_date"} <= {*names}:
+            return sql.Identifier("period_start_date"), sql.Identifier("period_end_date")
+        if "year" in names:
+            return sql.SQL("make_date(year, 1, 1)"), sql.SQL("make_date(year, 12, 31)")
+        return sql.SQL("null::date"), sql.SQL("null::date")
+
+    @property
     def release_columns(self) -> list[Column]:
         """The columns that say which releases a row rests on."""
         return [column for column in self.columns if column.name.endswith("release_key")]
@@ -123,7 +134,10 @@ class Table:
 
 @dataclass
 class Read:
-    """What was read. `left_out` counts rows by relation and class, and `rest_on` names the datasets that such rows rest on."""
+    """What was read. Of rows that no file holds by relation and class: `left_out` counts them, `left_years` are their periods.
+
+    `rest_on` names the datasets that they rest on, by relation.
+    """
 
     number: int
     key: str
@@ -132,6 +146,7 @@ class Read:
     relations: dict[str, Relation] = field(default_factory=dict)
     releases: dict[str, Release] = field(default_factory=dict)
     left_out: Counter[tuple[str, Redistribution]] = field(default_factory=Counter)
+    left_years: dict[tuple[str, Redistribution], set[Period]] = field(default_factory=dict)
     rest_on: dict[str, set[str]] = field(default_factory=dict)
     citations: dict[str, Citation] = field(default_factory=dict)
     sdmx: Copied = field(default_factory=lambda: Copied({}, {}, {}))
@@ -140,6 +155,22 @@ class Read:
     def name(self) -> str:
         """The name of its folder."""
         return f"{self.number}-{self.key}"
+
+    def leave_out(self, relation: str, may: Redistribution, rows: int, periods: set[Period], datasets: set[str]) -> None:
+        """Notes rows that no file holds."""
+        self.left_out[relation, may] += rows
+        self.left_years.setdefault((relation, may), set()).update(periods)
+        self.rest_on.setdefault(relation, set()).update(datasets)
+
+    def cited(self, name: str, may: Redistribution) -> Citation:
+        """How a dataset is cited in files of a class: by what of it such files can hold."""
+        releases = [release for release in self.releases.values() if release.dataset == name]
+        held = [release.own for release in releases if release.own.may == may]
+        if not held or (len(held) == len(releases) and not any(release.others for release in releases)):
+            return self.citations[name]
+        attributions, licences = (sorted({*each} - {""}) for each in zip(*((made.attribution, made.licence) for made in held), strict=True))
+        named = dict.fromkeys(LANGUAGES, "; ".join(attributions))
+        return replace(self.citations[name], citations=named, licence="; ".join(licences))
 
 
 def begin(connection: Connection) -> Read:
@@ -182,10 +213,18 @@ def _relations(connection: Connection) -> Iterator[Relation]:
 def _releases(connection: Connection) -> dict[str, Release]:
     """The releases that readers see, by key."""
     known, found = declared(), dict[str, Release]()
-    for row in connection.cursor(row_factory=dict_row).execute(RELEASES):
-        made_by = frozenset({row["source_code"], *row["made_by"]} - {None, ""})
-        key = hex_key(row["release_key"])
-        found[key] = Release(key, row["dataset"], made_by, known.get(row["dataset"], "unknown"))
+    rows = connection.cursor(row_factory=dict_row)
+    others: dict[int, list[tuple[Period, str, str, str]]] = {}
+    for row in rows.execute(MADE):
+        period = (row["period_start_date"], row["period_end_date"])
+        others.setdefault(row["release_key"], []).append((period, row["source_code"], row["attribution"] or "", row["licence"] or ""))
+    for row in rows.execute(RELEASES):
+        key, dataset = hex_key(row["release_key"]), known.get(row["dataset"])
+        may = dataset.may(row["edition"]) if dataset else "unknown"
+        own = Made(row["source_code"], row["attribution"] or "", row["licence"] or "", may)
+        theirs = (dataset.redistribution_of_others if dataset else None) or "unknown"
+        made = {period: Made(maker, said, licence, theirs) for period, maker, said, licence in others.get(row["release_key"], [])}
+        found[key] = Release(key, row["dataset"], own, made)
     return found
 
 
@@ -195,12 +234,14 @@ def _copy(connection: Connection, read: Read, relation: Relation, folder: Path) 
     grounds = Grounds(read.releases, _named_by_column(connection, read, relation))
     said, digest = _grounds(relation)
     kinds = connection.execute(
-        sql.SQL("select {}, {}, count(*) from {} group by 1, 2, 3, 4 order by 4").format(said, digest, relation.table)
+        sql.SQL("select {}, {}, count(*) from {} group by 1, 2, 3, 4, 5, 6 order by 6").format(said, digest, relation.table)
     ).fetchall()
     digests, rest_on = dict[Redistribution, list[str]](), dict[Redistribution, set[str]]()
-    rows: Counter[Redistribution] = Counter()
-    for keys, sources, has_figures, kind, count in kinds:
-        may, datasets = grounds.of(dict(zip(names, keys, strict=True)), sources, has_figures=has_figures)
+    rows, periods = Counter[Redistribution](), dict[Redistribution, set[Period]]()
+    for keys, sources, has_figures, first, last, kind, count in kinds:
+        period = (first, last) if first and last else None
+        may, datasets = grounds.of(dict(zip(names, keys, strict=True)), sources, has_figures=has_figures, period=period)
+        periods.setdefault(may, set()).update([period] if period else [])
         digests.setdefault(may, []).append(kind)
         rest_on.setdefault(may, set()).update(datasets)
         rows[may] += count
@@ -210,17 +251,16 @@ def _copy(connection: Connection, read: Read, relation: Relation, folder: Path) 
             dump(connection, _ordered(relation, sql.SQL("{} = any({})").format(digest, sql.Literal(digests.get(may, [])))), file)
             read.tables.append(Table(relation, may, rows[may], tuple(sorted(rest_on.get(may, ()))), file))
         elif rows[may]:
-            read.left_out[relation.name, may] += rows[may]
-            read.rest_on.setdefault(relation.name, set()).update(rest_on[may])
+            read.leave_out(relation.name, may, rows[may], periods[may], rest_on[may])
 
 
 def _grounds(relation: Relation) -> tuple[sql.Composable, sql.Composable]:
-    """What is asked of each row: its release keys, its sources and whether it has figures; and a digest of the three."""
+    """What is asked of each row: its release keys, its sources, whether it has figures, and its period; and a digest of all."""
     keys = sql.SQL("array[{}]::text[]").format(sql.SQL(", ").join(column.value for column in relation.release_columns))
     sources = sql.SQL("sources" if any(column.name == "sources" for column in relation.columns) else "null::text")
     figures = [sql.Identifier(column.name) for column in relation.columns if column.is_figure]
     has_figures = sql.SQL("num_nonnulls({}) > 0").format(sql.SQL(", ").join(figures)) if figures else sql.SQL("true")
-    said = sql.SQL(", ").join([keys, sources, has_figures])
+    said = sql.SQL(", ").join([keys, sources, has_figures, *relation.period])
     return said, sql.SQL("md5(row_to_json(row({}))::text)").format(said)
 
 

@@ -172,10 +172,10 @@ def copy(connection: Connection, read: Read, folder: Path) -> None:
         for dimension in flow.dimensions:
             known = members.setdefault(dimension.codelist, [])
             known += [member for member in _of_dimension(connection, dimension, fact) if member not in known]
-        for may, keys in _handed_out(connection, read, fact).items():
+        for may, held in _handed_out(connection, read, fact).items():
             files[flow.id, may] = folder / f"{FOLDER}.{flow.file}.{may}.csv"
-            datasets[flow.id, may] = sorted({read.releases[key].dataset for key in keys})
-            _dump(connection, flow, fact, keys, files[flow.id, may])
+            datasets[flow.id, may] = sorted({read.releases[key].dataset for key in held})
+            _dump(connection, flow, fact, held, files[flow.id, may])
     members["CL_OBS_STATUS"] = _of_dimension(connection, Dimension("OBS_STATUS", "", "", "obs_status"), "")
     for name, found in members.items():
         if len({member.code for member in found}) < len(found):
@@ -183,19 +183,22 @@ def copy(connection: Connection, read: Read, folder: Path) -> None:
     read.sdmx = Copied(members, files, datasets)
 
 
-def _handed_out(connection: Connection, read: Read, fact: str) -> dict[Redistribution, list[str]]:
-    """The releases of a fact's rows by class; what may not be handed out is counted instead."""
+def _handed_out(connection: Connection, read: Read, fact: str) -> dict[Redistribution, dict[str, set[int]]]:
+    """By class the releases of a fact's rows with the periods of these rows; what may not be handed out is counted instead."""
     rows = connection.execute(
-        sql.SQL("select lpad(to_hex(release_key), 16, '0'), count(*) from {} group by 1 order by 1").format(sql.Identifier("bi", fact))
+        sql.SQL(
+            "select lpad(to_hex(f.release_key), 16, '0'), f.period_key, p.period_start_date, p.period_end_date, count(*)"
+            " from {} as f join bi.dim_period as p using (period_key) group by 1, 2, 3, 4 order by 1, 2"
+        ).format(sql.Identifier("bi", fact))
     ).fetchall()
-    found: dict[Redistribution, list[str]] = {}
-    for key, count in rows:
+    found: dict[Redistribution, dict[str, set[int]]] = {}
+    for key, period_key, first, last, count in rows:
         release = read.releases[key]
-        if release.may in HANDED_OUT:
-            found.setdefault(release.may, []).append(key)
+        may = release.may((first, last))
+        if may in HANDED_OUT:
+            found.setdefault(may, {}).setdefault(key, set()).add(period_key)
         else:
-            read.left_out[fact, release.may] += count
-            read.rest_on.setdefault(fact, set()).add(release.dataset)
+            read.leave_out(fact, may, count, {(first, last)}, {release.dataset})
     return found
 
 
@@ -220,9 +223,10 @@ def _code(dimension: Dimension, code: str | None) -> str:
     return code
 
 
-def _dump(connection: Connection, flow: Flow, fact: str, keys: Sequence[str], file: Path) -> None:
-    """Copies the rows of these releases, each component a column. Raises `ExportError` where two rows have one key."""
+def _dump(connection: Connection, flow: Flow, fact: str, held: Mapping[str, set[int]], file: Path) -> None:
+    """Copies the rows of these releases and periods, each component a column. Raises `ExportError` where two rows have one key."""
     joins, codes = list[sql.Composable](), list[sql.Composable]()
+    pairs = [(key, period) for key in sorted(held) for period in sorted(held[key])]
     for place, dimension in enumerate(flow.dimensions):
         column, concept = sql.Identifier("f", dimension.column), sql.Identifier(dimension.concept)
         if dimension.members:
@@ -237,10 +241,10 @@ def _dump(connection: Connection, flow: Flow, fact: str, keys: Sequence[str], fi
         'select {} as "FREQ", {}, {} as "TIME_PERIOD", trim_scale(f.value)::text as "OBS_VALUE", {} from {} as f'
         " join bi.dim_period as p using (period_key) join bi.dim_release as r using (release_key)"
         " left join bi.bridge_release_origin as made on f.release_key = made.release_key and f.period_key = made.period_key {}"
-        " where f.release_key = any({})"
+        " where (f.release_key, f.period_key) in (select * from unnest({}::bigint[], {}::bigint[]))"
     ).format(
         sql.SQL(FREQ), sql.SQL(", ").join(codes), sql.SQL(TIME_PERIOD), sql.SQL(", ").join(attributes), sql.Identifier("bi", fact),
-        sql.SQL(" ").join(joins), sql.Literal([_signed(key) for key in keys]),
+        sql.SQL(" ").join(joins), sql.Literal([_signed(key) for key, _ in pairs]), sql.Literal([period for _, period in pairs]),
     )  # fmt: skip
     by = sql.SQL(", ").join(sql.SQL('{} collate "C"').format(sql.Identifier(concept)) for concept in flow.key)
     dump(connection, sql.SQL("select * from ({}) as each order by {}").format(query, by), file)

@@ -58,9 +58,9 @@ insert into bi.bridge_release_origin values (1, 'CC0', 'Another')
 """
 SAID = """
 create table bi.columns (relation text, "column" text, unit text, label_kk text, label_ru text, label_en text);
-create table bi.citation (dataset text, citation_en text);
+create table bi.citation (dataset text, citation_kk text, citation_ru text, citation_en text);
 insert into bi.columns values ('mart', 'persons', 'persons', 'адам', 'человек', 'Persons'), ('mart', 'code', null, 'код', 'код', 'Code');
-insert into bi.citation values ('uis.outbound_totals', 'Institute (2025). Totals.')
+insert into bi.citation values ('uis.outbound_totals', 'Институт (2025). Жиынтық.', 'Институт (2025). Итоги.', 'Institute (2025). Totals.')
 """
 
 
@@ -77,7 +77,10 @@ def test_what_bi_says_of_columns_and_datasets_goes_before_what_sources_declare(b
             ("mart", "persons"): ("persons", ("адам", "человек", "Persons")),
             ("mart", "code"): ("", ("код", "код", "Code")),
         }
-        assert meaning.citations(connection)["uis.outbound_totals"].citation == "Institute (2025). Totals."
+        found = meaning.citations(connection)
+        assert found["uis.outbound_totals"].citation == "Institute (2025). Totals."
+        assert found["uis.outbound_totals"].citations["ru"] == "Институт (2025). Итоги."
+        assert found["uis.outbound_totals"].titles["kk"] == load_source("uis").datasets["outbound_totals"].title.kk
 
 
 def test_before_the_first_publication_it_says_what_to_do(bare: Profile) -> None:

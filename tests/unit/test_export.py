@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import csv
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,11 +12,13 @@ import pytest
 from openpyxl import load_workbook
 
 import reporting.export as extra
-from extractors.source import Redistribution
+from extractors.source import CLASSES, Redistribution, load_source
 from reporting.export import tables
 from reporting.export.errors import ExportError
 from reporting.export.read import Column
-from reporting.export.terms import Grounds, Release
+from reporting.export.terms import Grounds, Made, Period, Release, spans
+from warehouse import meaning
+from warehouse.profile import ROOT
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -24,15 +27,18 @@ def test_a_row_is_of_the_strictest_class_that_it_can_rest_on() -> None:
     said: tuple[tuple[str, str, Redistribution], ...] = (
         ("a", "Bureau", "open"),
         ("b", "Bureau", "open"),
-        ("c", "Bureau Committee", "unknown"),
+        ("c", "Committee", "unknown"),
         ("u", "Institute", "share-alike"),
         ("m", "Ministry", "quote-only"),
     )
-    releases = {key: Release(key, f"s.{key}", frozenset(made.split()), may) for key, made, may in said}
+    releases = {key: Release(key, f"s.{key}", Made(made, "", "", may)) for key, made, may in said}
+    releases["c"] = Release(
+        "c", "s.c", Made("Bureau", "", "", "open"), {(date(1990, 1, 1), date(1990, 12, 31)): Made("Committee", "", "", "unknown")}
+    )
     grounds = Grounds(releases, {"k": frozenset({"a", "b"}), "l": frozenset({"a", "c"})})
 
-    def of(keys: dict[str, str | None], sources: str | None, **more: bool) -> str:
-        return grounds.of(keys, sources, **more)[0]
+    def of(keys: dict[str, str | None], sources: str | None, *, has_figures: bool = True) -> str:
+        return grounds.of(keys, sources, has_figures=has_figures)[0]
 
     assert of({"k": "a", "l": "u"}, "Bureau; Institute") == "share-alike"
     assert of({"k": "a", "l": "m"}, "Bureau; Ministry") == "quote-only"
@@ -46,6 +52,45 @@ def test_a_row_is_of_the_strictest_class_that_it_can_rest_on() -> None:
     assert of({"l": None}, None, has_figures=False) == "open"
     assert of({"k": "z"}, "Bureau") == "unknown"
     assert of({}, None) == "unknown"
+
+
+def test_figures_of_another_agency_keep_its_terms_in_the_years_that_it_made() -> None:
+    """The bureau's copy is open but for the years of the committee, and a sum over both is the committee's as well."""
+    years: dict[Period, Made] = {(date(y, 1, 1), date(y, 12, 31)): Made("Committee", "", "not known", "unknown") for y in (1998, 1999)}
+    filled = Release("f", "s.flows", Made("Bureau", "", "free", "open"), years)
+    grounds = Grounds({"f": filled, "n": Release("n", "s.people", Made("Bureau", "", "free", "open"))}, {"k": frozenset({"f"})})
+
+    def of(first: int | None, last: int, key: str | None = "f", sources: str | None = "Bureau") -> str:
+        period = (date(first, 1, 1), date(last, 12, 31)) if first else None
+        return grounds.of({"k": key}, sources, period=period)[0]
+
+    assert [of(year, year) for year in (1997, 1998, 1999, 2000)] == ["open", "unknown", "unknown", "open"]
+    assert (of(1991, 2000), of(2000, 2025)) == ("unknown", "open")
+    assert (of(None, 0), of(1999, 1999, "n")) == ("unknown", "open")
+    assert of(2000, 2000, "f", "Bureau; Committee") == "unknown"  # who is named counts, whatever the year
+    assert (of(1999, 2000, None), of(2000, 2001, None)) == ("unknown", "open")  # a sum of several releases
+
+
+def test_periods_are_told_in_years() -> None:
+    years = [(date(y, 1, 1), date(y, 12, 31)) for y in (1999, 1991, 1992, 2001)]
+    assert spans([*years, (date(1991, 1, 1), date(2021, 12, 31)), (date(2001, 7, 1), date(2001, 7, 31))]) == (
+        "1991–1992, 1999, 2001, 1991–2021 together"
+    )
+    assert spans([]) == ""
+
+
+def test_who_else_made_figures_is_declared_with_the_dataset() -> None:
+    """A dataset that an origin is known of says how far such figures may be handed on, so that nothing has to look into its answers."""
+    with (ROOT / "dbt" / "seeds" / "series_origin.csv").open(encoding="utf-8", newline="") as file:
+        origins = [(row["source_code"], row["dataset"]) for row in csv.DictReader(file)]
+    assert origins
+    for source, name in origins:
+        dataset = load_source(source).datasets[name]
+        assert dataset.redistribution_of_others is not None, (source, name)
+        assert dataset.narrowest == dataset.redistribution_of_others
+    stock = load_source("undesa").datasets["stock_by_destination_and_origin"]
+    assert (stock.may("2020"), stock.may("2024"), stock.narrowest) == ("open", "unknown", "unknown")
+    assert meaning.HANDED_ON == CLASSES
 
 
 def _workbook(file: Path, *values: object) -> Path:
