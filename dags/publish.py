@@ -43,7 +43,8 @@ def settle() -> int:
     return settled.number or 0
 
 
-@task
+# after the files, which its pages link, whatever became of them; and only where something was published
+@task(trigger_rule="all_done_min_one_success")
 def report() -> str:
     """Writes the reports of what was just published."""
     profile = load()
@@ -55,11 +56,14 @@ def report() -> str:
 
 @task
 def export() -> str:
-    """Writes what was just published as files. Readers see it already, whatever becomes of this."""
+    """Writes what was just published as files. Readers see it already, whatever becomes of this; returns where they lie, or why none do.
+
+    No skip where none are wanted: `report` comes after this, and a skip would be handed on.
+    """
     from reporting.export import unwanted
 
     if why := unwanted():
-        raise AirflowSkipException(why)
+        return why
     profile = load()
     with told(profile, "export"):
         from reporting.export.make import export as write
@@ -79,7 +83,8 @@ def warehouse() -> None:
     begun, ended = catch_up(), summary("")
     with TaskGroup("publish", tooltip="From accepted releases to what readers see"):
         first, settled, shown, taken_away = read_anew(), settle(), report(), export()
-        first >> settled >> [shown, taken_away]
+        first >> settled >> taken_away >> shown
+        settled >> shown
     begun >> first
     [first, shown, taken_away] >> ended
 

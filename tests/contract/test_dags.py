@@ -24,7 +24,7 @@ from warehouse.profile import ROOT, Profile
 
 SECRET = "only-in-the-connection"  # noqa: S105 # pragma: allowlist secret
 RUN = """
-import json, sys, time
+import json, os, sys, time
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from airflow.dag_processing.dagbag import DagBag
@@ -34,14 +34,16 @@ from airflow.serialization.serialized_objects import DagSerialization
 from airflow.timetables.base import TimeRestriction
 from airflow.utils.db import upgradedb
 from airflow.utils.session import create_session
-from expectations import intake
+from expectations import intake, read_anew, settle
 from expectations.gate1 import Verdict
 from extractors import replay, verify
 from extractors.archive import Request
 from extractors.polite import FetchError
 from extractors.rows import ContractError
 from extractors.source import load_source
+from reporting import site
 from reporting.airflow_home import without_retries
+from reporting.export import make
 
 told, asked = {}, []
 def fetch_error(wait):
@@ -131,6 +133,19 @@ for conf in ({"dry_run": True, "dataset": "external_arrivals"}, {"dry_run": True
 for found in ([], ["a finding"]):
     verify.check = lambda profile: found
     say("CHECK", str(bag.dags["check"].test().state))
+
+told = {}
+os.environ.pop("KOSHI_EXPORT", None)
+read_anew.read_anew = lambda profile: []
+def write(profile):
+    asked.append("export")
+    return end("export")
+make.export, site.build = write, lambda profile: asked.append("report")
+for outcome, told in (("published", {}), ("published", {"export": "failed"}), ("nothing new", {})):
+    asked.clear()
+    settle.settle = lambda profile: settle.Settled(outcome, 1 if outcome == "published" else None)
+    run = bag.dags["warehouse"].test()
+    say("SHOWN", [list(asked), {t.task_id: str(t.state) for t in run.get_task_instances()}])
 """
 # what the tasks of some datasets are told, how the one that waits ends, the run of the DAG, and its outcome in the ledger
 CASES: tuple[tuple[dict[str, str], str, str, str], ...] = (
@@ -280,8 +295,8 @@ def test_parameters_choose_the_dataset_and_the_delivery(ran: Ran) -> None:
 
 def test_a_dry_run_is_recorded_nowhere_and_fails_on_what_cannot_be_read(ran: Ran) -> None:
     assert ran.told("DRY") == [["success", "skipped"], ["failed", "failed"]]
-    # three with retries, those of the cases, and two with parameters
-    assert read(ran.profile, "select count(*) from meta.run") == [(3 + len(CASES) + 2,)]
+    # three with retries, those of the cases, two with parameters, and three of publications
+    assert read(ran.profile, "select count(*) from meta.run") == [(3 + len(CASES) + 2 + 3,)]
     assert read(ran.profile, "select count(*) from meta.release") == [(0,)]
 
 
@@ -291,7 +306,15 @@ def test_who_is_named_is_told_of_a_failure_and_no_secret_is_written(ran: Ran) ->
     # once each task that has failed for good; the summary, which fails with them, repeats nothing
     assert subjects == [
         f"{name} failed"
-        for name in ("population.take_in", "internal_by_region.take_in", "catch_up", "catch_up", "population.take_in", "verify")
+        for name in (
+            "population.take_in",
+            "internal_by_region.take_in",
+            "catch_up",
+            "catch_up",
+            "population.take_in",
+            "verify",
+            "publish.export",
+        )
     ]
     bodies = [part.get_payload(decode=True) for mail in mails for part in mail.walk() if not part.is_multipart()]
     assert b"as told" in bodies and b"a finding" in bodies
@@ -301,6 +324,13 @@ def test_who_is_named_is_told_of_a_failure_and_no_secret_is_written(ran: Ran) ->
 
 def test_the_weekly_check_fails_where_anything_is_found(ran: Ran) -> None:
     assert ran.told("CHECK") == ["success", "failed"]
+
+
+def test_pages_come_after_the_files_that_they_link_whatever_became_of_these(ran: Ran) -> None:
+    made, broken, nothing = ran.told("SHOWN")
+    assert [asked for asked, _ in (made, broken, nothing)] == [["export", "report"], ["export", "report"], []]
+    states = [tuple(states[f"publish.{name}"] for name in ("settle", "export", "report")) for _, states in (made, broken, nothing)]
+    assert states == [("success", "success", "success"), ("success", "failed", "success"), ("skipped", "skipped", "skipped")]
 
 
 def test_no_file_with_a_dag_shadows_a_package() -> None:
