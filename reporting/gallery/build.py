@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from reporting import pages
 from reporting.gallery import drawing
-from reporting.gallery.declared import LANGUAGES, Chart, Language, charts, texts
+from reporting.gallery.declared import LANGUAGES, Chart, Language, charts, texts, told
 from reporting.gallery.drawing import Drawings
 from reporting.gallery.figures import Figures, figures, shown
 from reporting.gallery.meaning import SHOWN, Meaning, edition, read
@@ -56,11 +57,11 @@ class Shown:
 
     def rows(self, language: Language) -> list[list[str]]:
         """The table as text."""
-        told = [
+        of_columns = [
             (self.figures.of(name), column)
             for (name, _, _), column in zip(self.columns(language), self.chart.columns.values(), strict=True)
         ]
-        return [[shown(values[at], column, language) for values, column in told] for at in range(len(self.figures.rows))]
+        return [[shown(values[at], column, language) for values, column in of_columns] for at in range(len(self.figures.rows))]
 
     @property
     def empty(self) -> int:
@@ -86,9 +87,10 @@ def build(profile: Profile, site: Path) -> None:
     exported = profile.state / "export" / "latest"
     if exported.exists():  # the link leads there once the pages stand in the site of the profile
         (site / EXPORTED).symlink_to(Path("..") / "export" / "latest", target_is_directory=True)
+    marts = {file.parent.name for file in exported.glob("*/*/*.csv")}
     for language in LANGUAGES:
         for path, template, values in _pages(meaning, drawn, exported):
-            _write(site, language, path, template, meaning, values)
+            _write(site, language, path, template, meaning, {"exported": marts, **values})
 
 
 def _draw(profile: Profile, chart: Chart, meaning: Meaning, drawings: Drawings, folder: Path) -> Shown:
@@ -124,7 +126,8 @@ def base_url() -> str:
 def _pages(meaning: Meaning, drawn: list[Shown], exported: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Of each page its path below the language, its template and what it shows."""
     yield "index.html", "front", {"drawn": drawn}
-    yield "catalogue.html", "catalogue", {"drawn": drawn}
+    whole = [*exported.glob("*"), *exported.glob("*/*"), *exported.glob("*/sdmx/*")]
+    yield "catalogue.html", "catalogue", {"drawn": drawn, "whole": _linked(exported, whole)}
     yield "changes.html", "changes", {"most": SHOWN}
     for name, row in meaning.datasets.items():
         of = {
@@ -134,11 +137,15 @@ def _pages(meaning: Meaning, drawn: list[Shown], exported: Path) -> Iterator[tup
         yield f"datasets/{name}.html", "dataset", {"dataset": row, **of}
     for mart in meaning.marts:
         seen = [each for each in drawn if mart.name in each.chart.marts]
-        found = sorted(file for file in exported.glob(f"*/{mart.name}/*") if file.is_file())
-        files = [f"{EXPORTED}/{file.relative_to(exported).as_posix()}" for file in found]
+        files = _linked(exported, exported.glob(f"*/{mart.name}/*"))
         yield f"marts/{mart.name}.html", "mart", {"mart": mart, "drawn": seen, "files": files}
         for indicator in mart.indicators:
             yield f"indicators/{indicator.name}.html", "indicator", {"mart": mart, "indicator": indicator, "drawn": seen}
+
+
+def _linked(exported: Path, found: Iterable[Path]) -> list[str]:
+    """Files of the export as pages link them."""
+    return sorted(f"{EXPORTED}/{file.relative_to(exported).as_posix()}" for file in found if file.is_file())
 
 
 def _write(site: Path, language: Language, path: str, template: str, meaning: Meaning, values: dict[str, Any]) -> None:
@@ -149,6 +156,7 @@ def _write(site: Path, language: Language, path: str, template: str, meaning: Me
         f"gallery/{template}.html.j2", GALLERY,
         t={name: said[language] for name, said in texts().words.items()}, language=language, languages=texts().languages, path=path,
         home=up, root=f"{up}../", files_at=f"{up}../{FILES}/", sections=texts().sections, meaning=meaning, base=base_url(), edition=edition,
+        told=partial(told, language=language), marts_named=texts().marts,
         **values,
     )  # fmt: skip
     file.write_text(page, encoding="utf-8")

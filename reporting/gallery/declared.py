@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, RootModel, ValidationError, model_validator
 
 from extractors.declared import Declared, Labels
 from extractors.source import Redistribution, load_source
 
 HERE = Path(__file__).parent
 Language = Literal["kk", "ru", "en"]
+# what changes in a sentence of the models from row to row: dates, numbers, relations with all rows, codes of countries
+CHANGES = re.compile(r"\d{4}-\d\d-\d\d|\d+\.\d+|\b[a-z_]+_all\b|\b[A-Z]{3}\b")
+# a label in one language, as models say it of each of the three
+IN_LANGUAGE = re.compile(r"(.+?),? in (Kazakh|Russian|English)\.")
 HANDED_ON: tuple[Redistribution, ...] = ("open", "share-alike")
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
@@ -70,7 +74,7 @@ class Chart(Declared):
     def is_handed_on(self) -> bool:
         """Whether its table may be given away as a file: all that it rests on is open, or shared alike."""
         named = (name.partition(".") for name in self.datasets)
-        return all(load_source(source).datasets[dataset].redistribution in HANDED_ON for source, _, dataset in named)
+        return all(load_source(source).datasets[dataset].narrowest in HANDED_ON for source, _, dataset in named)
 
     @model_validator(mode="after")
     def _knows_its_words(self) -> Chart:
@@ -95,6 +99,7 @@ class Texts(Declared):
     languages: dict[Language, str]
     sections: dict[str, Section]
     words: dict[str, Said]
+    marts: dict[str, Said] = Field(description="what each mart is called")
 
 
 def _strings(value: Any) -> list[str]:
@@ -131,6 +136,61 @@ def charts() -> tuple[Chart, ...]:
             raise GalleryError(f"reporting/gallery/charts/{file.name}: another chart has the id {chart.id!r}")
         found.append(chart)
     return tuple(found)
+
+
+class Sentence(Declared):
+    """What a sentence of the models, which is English, says in the other languages."""
+
+    kk: str = Field(min_length=1)
+    ru: str = Field(min_length=1)
+
+
+class Sentences(RootModel[dict[str, Sentence]]):
+    """All sentences by their English."""
+
+
+@cache
+def sentences() -> dict[str, Sentence]:
+    """What models say of marts and measures, by the English sentence. Raises `GalleryError` for one that a language lacks."""
+    found: Sentences = _read(HERE / "meanings.yml", Sentences)
+    return found.root
+
+
+def told(text: str, language: str) -> str | None:
+    """A text of the models or of a licence in a language: sentence by sentence, part by part; None where one of them is not translated."""
+    text = " ".join(text.split())
+    if language == "en" or not text:
+        return text
+    for divider, glue in ((r"(?<=\.) (?=[A-Z0-9])", " "), ("; ", "; "), (", ", ", ")):
+        found, rest = list[str](), re.split(divider, text)
+        while rest:  # a sentence can have the divider inside: the longest that is known comes first
+            known = ((end, _part(glue.join(rest[:end]), language)) for end in range(len(rest), 0, -1))
+            end, said = next(((end, said) for end, said in known if said), (0, ""))
+            if not said:
+                break
+            found.append(said)
+            rest = rest[end:]
+        if not rest:
+            return glue.join(found)
+    return None
+
+
+def _part(text: str, language: str) -> str | None:
+    """A part without the address behind it, which needs no translation; a name of a licence needs none either.
+
+    What changes from row to row (`CHANGES`) stands as {} in the file and is put back in its order.
+    """
+    words, address = (found[1], found[2]) if (found := re.fullmatch(r"(.*?)( \(https?://\S+\))", text)) else (text, "")
+    if re.fullmatch(r"CC (BY|0)[A-Z0-9. -]*", words):
+        return text
+    if words in sentences():
+        return str(getattr(sentences()[words], language)) + address
+    if of := IN_LANGUAGE.fullmatch(words):
+        said = _part(f"{of[1]}.", language)
+        return said and f"{said.removesuffix('.')}: {getattr(sentences()[of[2]], language)}."
+    if (pattern := CHANGES.sub("{}", words)) in sentences() and pattern != words:
+        return str(getattr(sentences()[pattern], language)).format(*CHANGES.findall(words)) + address
+    return None
 
 
 def word(name: str, language: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import altair
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 
 from extractors.source import load_source
 from reporting.gallery import declared, drawing
-from reporting.gallery.declared import LANGUAGES, Chart, Said, charts, texts
+from reporting.gallery.declared import LANGUAGES, Chart, Said, charts, sentences, texts, told
 from reporting.gallery.figures import Figures, shown
 from reporting.pages import TEMPLATES
 from warehouse.profile import ROOT
@@ -21,6 +22,8 @@ from warehouse.profile import ROOT
 IDS = [chart.id for chart in charts()]
 # letters that Kazakh has and Russian has not, and the other way round
 KAZAKH, RUSSIAN_ONLY = set("әғқңөұүһіӘҒҚҢӨҰҮҺІ"), set("ёЁ")
+# as dbt/macros/column_comments.sql writes what a model promises
+PROMISED = {"default_partition": "What adds up: {}.", "promises": "Rows that are there: {}.", "coverage": "A date is complete if {}."}
 
 
 def _said() -> list[tuple[str, Said]]:
@@ -28,6 +31,7 @@ def _said() -> list[tuple[str, Said]]:
     found = [(f"words.{name}", said) for name, said in texts().words.items()]
     for name, section in texts().sections.items():
         found += [(f"sections.{name}", section.title), (f"sections.{name}", section.lead)]
+    found += [(f"marts.{name}", said) for name, said in texts().marts.items()]
     for chart in charts():
         found += [(chart.id, said) for said in (chart.title, chart.note, chart.missing, chart.unit, *chart.terms.values())]
         found += [(chart.id, column.label) for column in chart.columns.values()]
@@ -48,6 +52,62 @@ def test_every_text_is_in_its_language() -> None:
         for language in ("kk", "ru"):
             latin = re.sub(r"SQL|CSV|PNG|SVG|Natural Earth|Koshi", "", said[language])
             assert not re.search("[a-z]{3}", latin), f"{place}: {said[language]!r}"
+
+
+def test_sentences_of_models_are_in_their_languages() -> None:
+    for english, said in sentences().items():
+        assert not KAZAKH & {*said.ru}, f"Kazakh letters in {said.ru!r}"
+        assert not RUSSIAN_ONLY & {*said.kk}, said.kk
+        for text in (said.kk, said.ru):  # names of columns, values and licences are the same in every language
+            strange = {*re.findall("[A-Za-z]{3,}", text)} - {*re.findall("[A-Za-z]{3,}", english), "leaf", "subtotal"}
+            assert not strange, f"{english!r}: {text!r}"
+            assert text.count("{}") == english.count("{}"), english
+
+
+def _of_models() -> Iterator[tuple[str, str]]:
+    """All that models say of marts and their columns, each with its place: descriptions, promises, units, dimensions of sums, concepts."""
+    folder = ROOT / "dbt" / "models"
+    blocks = {
+        name: text
+        for file in sorted((folder / "docs").glob("*.md"))
+        for name, text in re.findall(r"{% docs (\w+) %}(.*?){% enddocs %}", file.read_text(encoding="utf-8"), re.DOTALL)
+    }
+
+    def plain(text: str) -> str:
+        return re.sub(r"{{ *doc\('(\w+)'\) *}}", lambda found: blocks[found[1]].strip(), text)
+
+    for file in sorted((folder / "marts").glob("_*.yml")):
+        for model in yaml.safe_load(file.read_text(encoding="utf-8")).get("models", []):
+            yield model["name"], plain(model["description"])
+            more = (model.get("config") or {}).get("meta") or {}
+            for key, said in PROMISED.items():
+                if more.get(key):
+                    yield model["name"], said.format(more[key])
+            for column in model.get("columns", []):
+                meta, place = (column.get("config") or {}).get("meta") or {}, f"{model['name']}.{column['name']}"
+                yield from ((place, text) for text in (plain(column["description"]), meta.get("unit") or "", *(meta.get("over") or ())))
+                if "concept" in meta:
+                    yield place, blocks[meta["concept"]]
+
+
+def test_what_models_say_of_marts_and_their_columns_is_said_in_three_languages() -> None:
+    said = list(_of_models())
+    assert len({place for place, _ in said}) > 100
+    lacking = {(place, text) for place, text in said for language in ("kk", "ru") if told(text, language) is None}
+    assert not lacking, "write them into reporting/gallery/meanings.yml"
+    marts = {file.stem for file in (ROOT / "dbt" / "models" / "marts").glob("*.sql")}
+    assert {*texts().marts} == marts, "each mart has its name in reporting/gallery/texts.yml, and no other"
+
+
+def test_a_text_is_told_part_by_part_or_not_at_all() -> None:
+    licence = "Use permitted with reference to the source (https://stat.gov.kz/ru/description)"
+    assert told(licence, "ru") == "Использование разрешено со ссылкой на источник (https://stat.gov.kz/ru/description)"
+    assert told("CC BY-SA 4.0 (https://uis.unesco.org); Not known; quoted with reference to the source", "ru") == (
+        "CC BY-SA 4.0 (https://uis.unesco.org); Не известна; приводится со ссылкой на источник"
+    )
+    assert told("Of these, men. Of these, women.", "kk") == "Олардың ішінде ерлер. Олардың ішінде әйелдер."
+    assert told("Of these, men. Nobody wrote this.", "kk") is None
+    assert told("Nobody wrote this.", "en") == "Nobody wrote this."
 
 
 def test_every_word_of_a_template_is_said_and_no_word_is_left_over() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from expectations.intake import Intake
 from reporting.gallery import build, drawing
-from reporting.gallery.declared import LANGUAGES, Chart, Language, charts
+from reporting.gallery.declared import LANGUAGES, Chart, Language, charts, texts
 from reporting.gallery.figures import figures
 from tests.golden.conftest import Reader
 from warehouse.profile import Profile
@@ -215,6 +215,17 @@ def test_each_dataset_mart_and_indicator_has_its_page(published: Reader, site: P
             assert (site / language / "datasets" / f"{dataset}.html").exists()
     rate = (site / "ru" / "indicators" / "migration_balance.balance_per_10000.html").read_text(encoding="utf-8")
     assert "Складывать нельзя" in rate
+
+
+def test_no_page_in_kazakh_or_russian_falls_back_to_english(site: Path) -> None:
+    """What models, reasons and licences say is translated; what an agency words in English alone is said to be so."""
+    for language in ("kk", "ru"):
+        left = {
+            text for file in (site / language).rglob("*.html") for text in re.findall('<span lang="en">([^<]*)', file.read_text("utf-8"))
+        }
+        assert not left, "write them into reporting/gallery/meanings.yml"
+        cited = (site / language / "datasets" / "undesa.stock_by_destination_and_origin.html").read_text(encoding="utf-8")
+        assert texts().words["attribution_in_english"][language] in cited
 
 
 def test_a_picture_of_one_year_says_which(published: Reader, site: Path) -> None:
