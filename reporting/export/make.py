@@ -11,7 +11,7 @@ from typing import Any
 
 from extractors.source import Redistribution
 from reporting.export import papers, sdmx, tables
-from reporting.export.papers import CATALOGUE, NOT_INCLUDED, PACKAGE, SUMS
+from reporting.export.papers import CATALOGUE, PACKAGE, SUMS
 from reporting.export.read import Read, Table, marts
 from reporting.export.terms import HANDED_OUT
 from warehouse import durable
@@ -63,7 +63,8 @@ def write(read: Read, root: Path) -> None:
         found = [table for table in read.tables if table.may == may]
         if found:
             _bundle(read, may, found, root / may, listed)
-    (root / NOT_INCLUDED).write_text(papers.not_included(read), encoding="utf-8")
+    for language, words in papers.LEFT_OUT.items():
+        (root / words["file"]).write_text(papers.not_included(read, language), encoding="utf-8")
     papers.write_json(root / CATALOGUE, papers.catalogue(read, listed, root))
     (root / SUMS).write_text(papers.sums(root), encoding="utf-8")
 

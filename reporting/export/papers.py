@@ -64,6 +64,39 @@ CITED: Mapping[str, Mapping[str, str]] = {
         "cite": "ссылка", "licence": "лицензия", "terms": "условия",
     },
 }  # fmt: skip
+# NOT_INCLUDED by language, likewise
+LEFT_OUT: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "file": NOT_INCLUDED,
+        "lead": "Rows of these relations are in no file of this export: what they rest on may be quoted with its reference, or nobody\n"
+        "says how far it may be handed on. `bi` and its charts show them; ask the agency before you hand them on.",
+        "rows": "Rows left out", "count": "{:,} rows", "of": " of {}", "together": "together", "rest": "rest on",
+        "nobody": "what is not known",
+        "none": "none", "what": "What may not be handed out", "part": "in part",
+        "others": "figures of {}, which another agency made",
+        "redistribution": "redistribution", "reference": "reference", "licence": "licence", "terms": "terms", "agency": "agency",
+        "quote-only": "quote-only", "unknown": "unknown",
+    },
+    "kk": {
+        "file": f"{NOT_INCLUDED}.kk",
+        "lead": "Бұл кестелердің мына жолдары экспорттың ешбір файлында жоқ: олар негізделген деректі сілтемемен ғана келтіруге болады\n"
+        "немесе қаншалықты таратуға болатынын ешкім айтпаған. Олар `bi` ішінде және суреттерде бар; таратпас бұрын агенттіктен сұраңыз.",
+        "rows": "Енгізілмеген жолдар", "count": "{} жол", "of": ", {}", "together": "бірге", "rest": "негізі:", "nobody": "белгісіз",
+        "none": "жоқ", "what": "Таратуға болмайтындар", "part": "бір бөлігі", "others": "{} сандары, оларды басқа агенттік жасаған",
+        "redistribution": "тарату", "reference": "сілтеме", "licence": "лицензия", "terms": "шарттары", "agency": "агенттік",
+        "quote-only": "тек сілтемемен келтіруге болады", "unknown": "белгісіз",
+    },
+    "ru": {
+        "file": f"{NOT_INCLUDED}.ru",
+        "lead": "Этих строк нет ни в одном файле экспорта: то, на чём они основаны, можно цитировать со ссылкой, или никто не\n"
+        "говорит, как далеко это можно передавать. Они есть в `bi` и на картинках; прежде чем передавать их, спросите ведомство.",
+        "rows": "Невошедшие строки", "count": "строк: {}", "of": ", {}", "together": "вместе", "rest": "основаны на",
+        "nobody": "не известно чём",
+        "none": "нет", "what": "Что передавать нельзя", "part": "частично", "others": "числа за {}, сделанные другим ведомством",
+        "redistribution": "распространение", "reference": "ссылка", "licence": "лицензия", "terms": "условия", "agency": "ведомство",
+        "quote-only": "только цитировать", "unknown": "не известно",
+    },
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -194,60 +227,57 @@ def citation(read: Read, may: Redistribution, datasets: Iterable[str], language:
     return "\n".join(lines) + "\n"
 
 
-def not_included(read: Read) -> str:
+def not_included(read: Read, language: str) -> str:
     """What no file holds, and whom to ask for it: the rows of each relation that are left out, and what may not be handed out at all."""
-    lines = [
-        "Rows of these relations are in no file of this export: what they rest on may be quoted with its reference, or nobody says",
-        "how far it may be handed on. `bi` and its charts show them; ask the agency before you hand them on.",
-        "",
-        "Rows left out",
-    ]
+    words = LEFT_OUT[language]
+    lines = [*words["lead"].split("\n"), "", words["rows"]]
     for (relation, may), rows in sorted(read.left_out.items()):
-        of = f" of {years}" if (years := spans(read.left_years[relation, may])) else ""
-        lines.append(
-            f"  {relation}: {counted(rows, 'row')}{of}, {may}; rest on {', '.join(sorted(read.rest_on[relation])) or 'what is not known'}"
-        )
+        of = words["of"].format(years) if (years := spans(read.left_years[relation, may], words["together"])) else ""
+        rest = ", ".join(sorted(read.rest_on[relation])) or words["nobody"]
+        count = counted(rows, "row") if language == "en" else words["count"].format(rows)
+        lines.append(f"  {relation}: {count}{of}, {words[may]}; {words['rest']} {rest}")
     if not read.left_out:
-        lines.append("  none")
-    lines += ["", "What may not be handed out"]
+        lines.append(f"  {words['none']}")
+    lines += ["", words["what"]]
     known = declared()
     for name in sorted({release.dataset for release in read.releases.values()} | known.keys()):
         releases = [release for release in read.releases.values() if release.dataset == name]
-        lines += _own(read.citations[name], releases, known[name].redistribution if name in known else "unknown")
-        lines += _of_others(name, releases)
+        lines += _own(read.citations[name], releases, known[name].redistribution if name in known else "unknown", language)
+        lines += _of_others(name, releases, words)
     return "\n".join(lines) + "\n"
 
 
-def _own(cited: Citation, releases: Sequence[Release], may: Redistribution) -> list[str]:
+def _own(cited: Citation, releases: Sequence[Release], may: Redistribution, language: str) -> list[str]:
     """What a dataset has of its agency that may not be handed out: all of it, or what some of its releases hold."""
-    classes = {release.own.may for release in releases} or {may}
-    lines = []
+    words, classes = LEFT_OUT[language], {release.own.may for release in releases} or {may}
+    lines, what = list[str](), f"{cited.dataset}: {cited.titles[language]}"
     if len(classes) == 1 and not classes & {*HANDED_OUT}:
-        lines += _kept(f"{cited.dataset}: {cited.title}", classes.pop(), cited.citation, cited.licence)
+        lines += _kept(what, classes.pop(), cited.citations[language], cited.licence, words)
     else:
         for made in sorted({release.own for release in releases if release.own.may not in HANDED_OUT}, key=str):
-            lines += _kept(f"{cited.dataset}: {cited.title}, in part", made.may, made.attribution, made.licence)
+            lines += _kept(f"{what}, {words['part']}", made.may, made.attribution, made.licence, words)
     if lines:
-        lines += [f"    terms: {cited.terms_url}"] if cited.terms_url else []
-        lines += [f"    agency: {address}" for address in _addresses(cited.dataset)]
+        lines += [f"    {words['terms']}: {cited.terms_url}"] if cited.terms_url else []
+        lines += [f"    {words['agency']}: {address}" for address in _addresses(cited.dataset)]
     return lines
 
 
-def _of_others(name: str, releases: Sequence[Release]) -> list[str]:
+def _of_others(name: str, releases: Sequence[Release], words: Mapping[str, str]) -> list[str]:
     """What a dataset has of other agencies that may not be handed out."""
     others: dict[Made, set[Period]] = {}
     for period, made in ((period, made) for release in releases for period, made in release.others.items()):
         others.setdefault(made, set()).add(period)
-    return [
-        line
-        for made, periods in sorted(others.items(), key=str)
-        if made.may not in HANDED_OUT
-        for line in _kept(f"{name}: figures of {spans(periods)}, which another agency made", made.may, made.attribution, made.licence)
-    ]
+    lines = list[str]()
+    for made, periods in sorted(others.items(), key=str):
+        if made.may not in HANDED_OUT:
+            what = f"{name}: {words['others'].format(spans(periods, words['together']))}"
+            lines += _kept(what, made.may, made.attribution, made.licence, words)
+    return lines
 
 
-def _kept(what: str, may: Redistribution, reference: str, licence: str) -> list[str]:
-    return [f"  {what}", f"    redistribution: {may}", f"    reference: {reference}", f"    licence: {licence}"]
+def _kept(what: str, may: Redistribution, reference: str, licence: str, words: Mapping[str, str]) -> list[str]:
+    said = (("redistribution", words[may]), ("reference", reference), ("licence", licence))
+    return [f"  {what}", *(f"    {words[key]}: {text}" for key, text in said)]
 
 
 def _addresses(name: str) -> list[str]:

@@ -93,11 +93,11 @@ class Grounds:
         return [release for release in releases if not makers or release.sources & makers]
 
 
-def spans(periods: Iterable[Period]) -> str:
+def spans(periods: Iterable[Period], together: str = "together") -> str:
     """Periods in words, by their years: `1991–1999, 2001`, and what is of several years together as `1991–2021 together`."""
     found = {(first.year, last.year) for first, last in periods}
     single = sorted(first for first, last in found if first == last)
     starts = [year for year in single if year - 1 not in single]
     ends = [year for year in single if year + 1 not in single]
     runs = [f"{first}–{last}" if last > first else f"{first}" for first, last in zip(starts, ends, strict=True)]
-    return ", ".join([*runs, *(f"{first}–{last} together" for first, last in sorted(found) if last > first)])
+    return ", ".join([*runs, *(f"{first}–{last} {together}" for first, last in sorted(found) if last > first)])

@@ -288,6 +288,11 @@ def test_digests_and_catalogue_name_every_file(exported: tuple[Profile, Path]) -
         assert "Қазақстан" in cited["kk"]
         assert "Казахстана" in cited["ru"]
         assert len({text.count("\n") for text in cited.values()}) == 1, "a line that a language lacks"
+        assert {words.keys() == papers.LEFT_OUT["en"].keys() for words in papers.LEFT_OUT.values()} == {True}
+        left = {language: (root / words["file"]).read_text(encoding="utf-8") for language, words in papers.LEFT_OUT.items()}
+        assert len({text.count("\n") for text in left.values()}) == 1, "a line that a language lacks"
+        assert "Невошедшие строки" in left["ru"]
+        assert "1991–1999 сандары" in left["kk"]
         said = (root / may / "CITATION").read_text(encoding="utf-8")
         assert {each["title"] for each in json.loads((root / may / "datapackage.json").read_text(encoding="utf-8"))["licenses"]} <= {
             line.removeprefix("  licence: ") for line in said.splitlines()
