@@ -165,7 +165,7 @@ def test_a_change_of_one_facts_code_makes_that_fact_anew(settled: Profile, monke
 
 
 def test_a_fact_has_the_code_of_all_that_is_before_it(settled: Profile) -> None:
-    manifest = build._manifest(settled)
+    manifest = build.copy_of_manifest(settled)
     before = fact_fingerprints(manifest, {})
 
     def made_anew() -> set[str]:
