@@ -10,6 +10,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from operator import itemgetter
@@ -257,10 +258,10 @@ def _last_block(answer: _Answer, plain: _Fields, start: int, first: int) -> _Blo
 
 def _decode(text: bytes, plain: _Fields, prefix: str, first: int) -> _Block:
     decoded = text.decode()
-    try:
-        return _plain_block(decoded.split(","), plain)
-    except ValueError:
-        return _Block(read_json(f"[{decoded}]", f"{prefix}/records", first), [], set(), set())
+    if len(text) < 4 * BLOCK_BYTES:  # as the agency writes them; one that is far longer may be commas alone
+        with suppress(ValueError):
+            return _plain_block(decoded.split(","), plain)
+    return _Block(read_json(f"[{decoded}]", f"{prefix}/records", first), [], set(), set())
 
 
 def _plain_block(written: list[str], plain: _Fields) -> _Block:
