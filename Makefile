@@ -68,7 +68,7 @@ lint: setup-dev
 unit: setup-dev
 	$(PY) -m pytest
 
-test-system: setup-dev ## what needs packages of the system (chromium, drivers); says loudly what it did not try
+test-system: setup-dev ## what needs packages of the system (chromium, drivers), and Airflow's scheduler; says loudly what it did not try
 	$(PY) -m pytest -n 0 -m system
 
 # of a size of its own (800 MB) and with versions of its own, so never in .venv

@@ -22,6 +22,7 @@ from tests.state import read
 from warehouse.keys import hex_key
 from warehouse.profile import BUNDLED_ARCHIVE, ROOT, Profile
 
+pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(900)]
 AIRFLOW = str(Path(sys.executable).parent / "airflow")
 # What the summary of a run holds, whoever ran it
 KEPT = {
@@ -59,8 +60,6 @@ def _wait(what: str, found: Callable[[], object], seconds: int, log: Path) -> No
         time.sleep(1)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_plain_airflow_shows_and_runs_the_dags_by_the_commands_of_the_readme(profile: Profile, tmp_path: Path) -> None:
     lines = (ROOT / "dags" / "README.md").read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 15
@@ -83,8 +82,6 @@ def test_plain_airflow_shows_and_runs_the_dags_by_the_commands_of_the_readme(pro
     assert sorted(summary["datasets"]) == sorted(f"uis.{name}" for name in load_source("uis").datasets)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_an_accepted_release_starts_the_warehouse_dag_by_its_asset(profile: Profile) -> None:
     environment = dict(os.environ) | airflow_home.settings(profile)
     home, log = environment["AIRFLOW_HOME"], profile.state / "logs" / "airflow.log"
