@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from expectations.judgement import Failure, Judgement
-from warehouse.candidate import Pool
+from warehouse.candidate import Pool, form
 
 Attempt = Callable[[frozenset[int]], Judgement]
 # Candidates that are built in one settling to find out who is at fault; beyond them all suspects that are left are held
@@ -28,12 +28,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Readers:
-    """What readers have: the releases that may no longer be held, those that a person accepted, and the rules that hold there.
+    """What readers have: the releases that were shown, those that a person accepted, and the rules that hold there.
 
+    What was shown may no longer be held, as what it was shown as: one that stood below others (False) and comes to be current, because
+    what was above is withdrawn, says for the first time what its slice is.
     `passed` has the fingerprint of each check that the publication readers see passed; None before the first publication.
     """
 
-    shown: frozenset[int]
+    shown: Mapping[int, bool]
     accepted: frozenset[int]
     passed: Mapping[str, frozenset[str]] | None
 
@@ -90,8 +92,10 @@ class Blame:
         return verdicts, aside
 
     def _new(self, keys: frozenset[int], left_out: frozenset[int]) -> frozenset[int]:
-        """Those of the keys that may be held: in the candidate, never shown, not accepted by a person."""
-        return frozenset(key for key in keys if key in self.releases) - left_out - self.readers.shown - self.readers.accepted
+        """Those of the keys that may be held: in the candidate, never shown as what they are in it, not accepted by a person."""
+        current = {key for key, is_current in form(self.releases, left_out).releases if is_current}
+        seen = {key for key, as_current in self.readers.shown.items() if as_current or key not in current}
+        return frozenset(key for key in keys if key in self.releases) - left_out - seen - self.readers.accepted
 
     def _waiting(self, failure: Failure, left_out: frozenset[int]) -> Iterator[Verdict]:
         for dataset in sorted({row.waits_for for row in failure.rows if row.waits_for}):

@@ -117,14 +117,14 @@ def current_publication(connection: Connection) -> tuple[int, int] | None:
     return (int(row[0]), int(row[1])) if row else None
 
 
-def shown(connection: Connection) -> frozenset[int]:
-    """The releases that a publication has shown, today's or an earlier one: they are never held."""
+def shown(connection: Connection) -> dict[int, bool]:
+    """The releases that a publication has shown, today's or an earlier one, and whether as current: as that they are never held."""
     # by index, a look for each release: each publication has a row for each of its own
     rows = connection.execute(
-        "select release_key from meta.release as r"
-        " where exists (select 1 from meta.publication_release as p where p.release_key = r.release_key)"
+        "select release_key, exists (select 1 from meta.publication_release as p where p.release_key = r.release_key and p.is_current)"
+        " from meta.release as r where exists (select 1 from meta.publication_release as p where p.release_key = r.release_key)"
     ).fetchall()
-    return frozenset(int(key) for (key,) in rows)
+    return {int(key): bool(as_current) for key, as_current in rows}
 
 
 def accepted_by_person(connection: Connection) -> frozenset[int]:

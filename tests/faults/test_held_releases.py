@@ -36,6 +36,21 @@ def test_arrivals_of_a_year_that_departures_lack_wait_for_them_and_the_rest_is_p
     assert read(settled, HELD) == []
 
 
+def test_what_was_shown_below_another_is_held_where_that_is_withdrawn_and_it_fails_as_the_last_word(settled: Profile) -> None:
+    put(settled, "external_arrivals", tree(arrivals(range(2018, 2023))), "2026-03-01")
+    run(settled)
+    put(settled, "external_arrivals", tree(arrivals() | {2019: 1046}), "2026-04-01")
+    _, end = run(settled)
+    assert (end.outcome, read(settled, HELD)) == ("published", []), "below another it says nothing of today"
+    [(last,)] = read(settled, "select release_key from meta.release where dataset = 'external_arrivals' order by rank desc limit 1")
+    decide(settled, "withdraw", "a test", "it was a slip", int(str(last)))
+
+    _, end = run(settled)
+    assert end.outcome == "published"
+    assert read(settled, HELD) == [("external_arrivals", "retrieved 2026-03-01T00:00:00+00:00")]
+    assert read(settled, "select max(year), max(arrivals_persons) from bi.migration_balance") == [(2021, 1030)]
+
+
 def test_a_held_release_of_a_first_publication_falls_back_to_the_one_below(profile: Profile) -> None:
     fill(profile)
     put(profile, "external_arrivals", tree(arrivals(range(2018, 2023))), "2026-03-01")

@@ -17,9 +17,13 @@ OLD, NEW = 0, 100
 
 
 class World:
-    """Six datasets: the key of the old release of number 3 is 3, that of its new one 103. Bad releases break the rules that read them."""
+    """Six datasets: the key of the old release of number 3 is 3, that of its new one 103. Bad releases break the rules that read them.
 
-    def __init__(self, bad: Iterable[int] = (), keys: Iterable[int] | None = None) -> None:
+    `below` are new ones that a publication has shown, below others.
+    """
+
+    def __init__(self, bad: Iterable[int] = (), keys: Iterable[int] | None = None, below: Iterable[int] = ()) -> None:
+        self.below = tuple(below)
         chosen = list(keys) if keys is not None else [base + number for base in (OLD, NEW) for number in range(6)]
         self.pool = {key: Release(key, "s", f"d{key % 100}", "all", f"edition {key}", (True, f"{key // 100}", 1, key)) for key in chosen}
         self.bad = set(bad)
@@ -54,7 +58,7 @@ class World:
     def held(self, passed: dict[str, frozenset[str]] | None = None) -> tuple[set[int], set[str]]:
         """What is held, and the names of what fails on what readers already see."""
         known = {name: frozenset({"1"}) for name, _, _ in self.rules} if passed is None else passed
-        readers = Readers(frozenset(key for key in self.pool if key < NEW), frozenset(), known)
+        readers = Readers({key: True for key in self.pool if key < NEW} | dict.fromkeys(self.below, False), frozenset(), known)
         verdicts, aside = Blame(self.pool, readers, self.attempt).settle(frozenset())
         return {key for verdict in verdicts for key in verdict.releases}, {failure.name for failure in aside}
 
@@ -97,6 +101,16 @@ def test_a_slice_falls_back_to_its_next_lower_good_release_though_that_is_new_to
     assert [key for key, is_current in form(world.pool, {203}).releases if is_current] == [103]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_shown_below_another_is_held_where_it_comes_to_be_current_and_fails(kind: str) -> None:
+    world = World({103}, keys=[*range(6), 103], below=[103])
+    world.rule("all agree", range(6), kind)
+    assert world.held() == ({103}, set())
+    stands_below = World({103}, keys=[*range(6), 103, 203], below=[103])
+    stands_below.rule("all agree", range(6), kind)
+    assert stands_below.held() == (set(), set())
+
+
 @pytest.mark.parametrize("kind", ["names the guilty", "names both sides", "names none"])
 def test_a_new_rule_that_fails_on_what_readers_see_holds_nothing_new(kind: str) -> None:
     world = World({3}, keys=[*range(6), *range(NEW, NEW + 3)])
@@ -114,7 +128,7 @@ def test_a_new_rule_that_fails_on_both_holds_the_new_one_that_makes_it_worse(kin
 def test_what_was_accepted_by_a_person_is_not_held() -> None:
     world = World({NEW + 1})
     world.rule("all agree", range(6), "names the guilty")
-    readers = Readers(frozenset(range(6)), frozenset({NEW + 1}), {"all agree": frozenset({"1"})})
+    readers = Readers(dict.fromkeys(range(6), True), frozenset({NEW + 1}), {"all agree": frozenset({"1"})})
     blame = Blame(world.pool, readers, world.attempt)
     verdicts, aside = blame.settle(frozenset())
     assert not verdicts
