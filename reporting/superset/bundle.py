@@ -104,7 +104,7 @@ class Mart:
 
 
 @dataclass(frozen=True)
-class Read:
+class Shown:
     """What a bundle is made of."""
 
     number: int
@@ -128,7 +128,7 @@ def make(profile: Profile) -> list[Path]:
     return made
 
 
-def read(connection: Connection, url: str) -> Read:
+def read(connection: Connection, url: str) -> Shown:
     """What `bi` says of itself, and where it is read at. Raises `BundleError` where nothing is published."""
     shown = connection.execute(SHOWN).fetchone()
     if shown is None:
@@ -143,10 +143,10 @@ def read(connection: Connection, url: str) -> Read:
         )
         for row in rows.execute(MARTS).fetchall()
     }  # fmt: skip
-    return Read(shown[0], shown[1], url, marts)
+    return Shown(shown[0], shown[1], url, marts)
 
 
-def files(found: Read, language: Language) -> dict[str, str]:
+def files(found: Shown, language: Language) -> dict[str, str]:
     """The files of the bundle, YAML by path. Raises `BundleError` for a declared chart of what is not there."""
     documents: dict[str, dict[str, Any]] = {
         # no `type`: the bundle is imported as a dashboard in the interface, and as assets, which replaces what an earlier one brought
@@ -227,7 +227,7 @@ def number_format(column: Mapping[str, Any]) -> str:
     return f",.{min(int(column['decimals'] or 0), SHOWN_DIGITS)}f"
 
 
-def _database(found: Read) -> dict[str, Any]:
+def _database(found: Shown) -> dict[str, Any]:
     at = urlsplit(found.url)
     return {
         "database_name": "Koshi",
@@ -305,7 +305,7 @@ VIZ: Mapping[Form, str] = {
 }
 
 
-def _chart(found: Read, name: str, chart: Chart, language: Language) -> dict[str, Any]:
+def _chart(found: Shown, name: str, chart: Chart, language: Language) -> dict[str, Any]:
     mart = found.marts.get(chart.relation)
     if mart is None:
         raise BundleError(f"{DECLARED.name}, chart {name}: bi has no mart {chart.relation}; it has {', '.join(found.marts)}")

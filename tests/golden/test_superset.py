@@ -12,7 +12,7 @@ from psycopg import sql
 
 from expectations.intake import Intake
 from reporting.superset import bundle
-from reporting.superset.bundle import Mart, Read
+from reporting.superset.bundle import Mart, Shown
 from tests.golden.conftest import Reader
 from tests.golden.test_sums import TOTALS, columns_of
 from warehouse.connection import connect, reader_password, reader_url
@@ -39,16 +39,16 @@ FIELDS = {
 
 
 @pytest.fixture(scope="module")
-def found(bundled: tuple[Profile, dict[str, Intake]]) -> Read:
+def found(bundled: tuple[Profile, dict[str, Intake]]) -> Shown:
     with connect(bundled[0]) as connection:
         return bundle.read(connection, reader_url(bundled[0]))
 
 
-def _documents(found: Read, language: Any = "en") -> dict[str, dict[str, Any]]:
+def _documents(found: Shown, language: Any = "en") -> dict[str, dict[str, Any]]:
     return {path: yaml.safe_load(text) for path, text in bundle.files(found, language).items()}
 
 
-def test_the_bundle_is_of_the_shape_that_an_import_takes_and_has_no_password(found: Read, published: Reader) -> None:
+def test_the_bundle_is_of_the_shape_that_an_import_takes_and_has_no_password(found: Shown, published: Reader) -> None:
     documents = _documents(found)
     for path, document in documents.items():
         assert set(document) == FIELDS[path.partition("/")[0].removesuffix(".yaml")], path
@@ -75,7 +75,7 @@ def test_the_bundle_is_of_the_shape_that_an_import_takes_and_has_no_password(fou
     assert {"migrant_stock_latest", "migration_balance"} <= set(found.marts)
 
 
-def test_a_bundle_has_the_same_bytes_again_and_only_other_words_in_another_language(found: Read) -> None:
+def test_a_bundle_has_the_same_bytes_again_and_only_other_words_in_another_language(found: Shown) -> None:
     assert bundle.packed(bundle.files(found, "kk")) == bundle.packed(bundle.files(found, "kk"))
     kk, ru = _documents(found, "kk"), _documents(found, "ru")
     assert kk.keys() == ru.keys()
@@ -103,7 +103,7 @@ def _asked(published: Reader, mart: Mart, by: list[str]) -> list[dict[str, Any]]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def test_every_metric_is_the_sum_where_it_adds_up_and_null_where_it_does_not(found: Read, published: Reader) -> None:
+def test_every_metric_is_the_sum_where_it_adds_up_and_null_where_it_does_not(found: Shown, published: Reader) -> None:
     """Over the whole relation, by each column of its key and by all of them: what a reader picks in a chart."""
     empty, shown, printed = set[tuple[str, str]](), set[tuple[str, str]](), set[tuple[str, str]]()
     for mart in found.marts.values():
@@ -125,7 +125,7 @@ def test_every_metric_is_the_sum_where_it_adds_up_and_null_where_it_does_not(fou
     assert shown == printed
 
 
-def test_a_metric_by_what_its_total_is_of_is_the_published_total(found: Read, published: Reader) -> None:
+def test_a_metric_by_what_its_total_is_of_is_the_published_total(found: Shown, published: Reader) -> None:
     for name, measure, meta in TOTALS:
         mart = found.marts[name]
         by, total = ([sql.Identifier(column) for column in columns_of(meta["total_by"])], sql.Identifier(meta["total"]))
@@ -139,12 +139,12 @@ def test_a_metric_by_what_its_total_is_of_is_the_published_total(found: Read, pu
         assert [row for row in rows if row[0] != row[1]] == [], (name, measure)
 
 
-def test_a_figure_is_written_with_the_digits_that_it_has(found: Read) -> None:
+def test_a_figure_is_written_with_the_digits_that_it_has(found: Shown) -> None:
     written = {each["metric_name"]: each["d3format"] for each in _documents(found)["datasets/koshi/migration_balance.yaml"]["metrics"]}
     assert (written["sum_balance_persons"], written["one_balance_per_10000"]) == (",.0f", ",.2f")
 
 
-def test_a_chart_of_what_is_not_there_is_refused_by_name(found: Read) -> None:
+def test_a_chart_of_what_is_not_there_is_refused_by_name(found: Shown) -> None:
     marts = {name: mart for name, mart in found.marts.items() if name != "population"}
     with pytest.raises(bundle.BundleError, match=r"dashboard\.yml, chart population: bi has no mart population"):
         bundle.files(dataclasses.replace(found, marts=marts), "en")
